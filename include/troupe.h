@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * troupe.h - actors for C: everything at once. Start reading in troupe/runtime.h and
+ * troupe/task.h.
+ */
+#ifndef TROUPE_H
+#define TROUPE_H
+
+#include <troupe/handler.h>
+#include <troupe/mpsc.h>
+#include <troupe/oneshot.h>
+#include <troupe/runtime.h>
+#include <troupe/scope.h>
+#include <troupe/select.h>
+#include <troupe/signal.h>
+#include <troupe/sock.h>
+#include <troupe/supervise.h>
+#include <troupe/task.h>
+#include <troupe/time.h>
+#include <troupe/types.h>
+#include <troupe/watch.h>
+
+#endif /* TROUPE_H */

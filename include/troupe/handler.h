@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * troupe/handler.h - a handler is a state and one function, run once for each message of its
+ * mailbox. It has no stack and may not wait, so a million of them fit.
+ *
+ *     struct ctr     { unsigned long n; };
+ *     struct ctr_msg { enum { CTR_ADD, CTR_GET } op; unsigned by; count_tx reply; };
+ *     TR_HANDLER(ctr, struct ctr, struct ctr_msg, tr_nodrop, ctr_msg_drop);
+ *
+ *     static int ctr(struct ctr *self, struct ctr_msg *m)
+ *     {
+ *         switch (m->op) { ... }
+ *         return 0;
+ *     }
+ *
+ *     ctr_ref ref;
+ *     r = ctr_spawn(&scope, &state, NULL, &ref);
+ *     r = ctr_send(&ref, &m, TR_NEVER);
+ *
+ * The function owns *m: what it leaves in it is dropped after it returns. It returns 0, or a
+ * negative errno, which ends the handler as a failure; tr_handler_stop() ends it cleanly. It also ends,
+ * after the queued messages, when every reference is closed, and when its scope drains; when the
+ * scope is cancelled the queued messages are dropped. Two messages of one handler never run at
+ * the same time, but they may run on different workers.
+ */
+#ifndef TROUPE_HANDLER_H
+#define TROUPE_HANDLER_H
+
+#include <troupe/mpsc.h>
+#include <troupe/scope.h>
+
+TR_BEGIN_DECLS
+
+struct tr_handler_opts {
+    const char *name; /* for reports; lives as long as the handler. NULL: the TR_HANDLER name */
+    size_t capacity;  /* messages in the mailbox; 0: 16 */
+};
+
+struct tri_handler_type {
+    const char *name;
+    int (*run)(void *self, void *m);
+    tr_drop_fn *drop_self;
+    const struct tri_type *message;
+    uint32_t self_size;
+    uint32_t self_align;
+};
+
+/*
+ * Declares the handler @name; ends with ';'. Generates name_ref, a sending end of its mailbox,
+ * with name_send, name_try_send, name_blocking_send, name_send_arm, name_ref_clone,
+ * name_ref_close, name_ref_is_closed as TR_MPSC has them, and
+ *
+ *     int name_spawn(tr_scope *scope, state *self, const struct tr_handler_opts *opts,
+ *                    name_ref *ret_ref);
+ *
+ * which moves *@self into a new handler; always consumed, as with tasks. Returns as a task's.
+ *
+ *     int name_post(name_ref *to, message *m);
+ *
+ * for use in a handler: as name_try_send, but a message that finds the mailbox of @to full waits
+ * in the outbox of the running handler, which takes no further message until there is room:
+ * back-pressure without waiting. -EAGAIN: the outbox is taken too.
+ *
+ *     int name_timer(tr_time at, message *m);
+ *
+ * for use in the handler itself: moves *@m into its timer, which puts it before the queued
+ * messages at @at. One timer a handler: a second call drops the first message. TR_NEVER: off.
+ */
+#define TR_HANDLER(name, state, message, drop_state, drop_message)                             \
+    static int name(state *self, message *m);                                                  \
+    TRI_TYPE(name, message, drop_message);                                                     \
+    typedef struct name##_ref {                                                                \
+        tr_mpsc_tx end;                                                                        \
+    } name##_ref;                                                                              \
+    TR_GENERATED int name##_tri_run(void *self, void *m)                                       \
+    {                                                                                          \
+        return name((state *)self, (message *)m);                                              \
+    }                                                                                          \
+    TR_GENERATED void name##_tri_drop_self(void *value)                                        \
+    {                                                                                          \
+        state *typed = (state *)value;                                                         \
+        drop_state(typed);                                                                     \
+    }                                                                                          \
+    static const struct tri_handler_type name##_tri_handler = {                                \
+        #name, name##_tri_run, name##_tri_drop_self, &name##_tri_type,                         \
+        (uint32_t)sizeof(state), (uint32_t)__alignof__(state)                                  \
+    };                                                                                         \
+    TR_GENERATED TR_CHECK int name##_spawn(tr_scope *scope, state *self,                       \
+                                           const struct tr_handler_opts *opts,                 \
+                                           name##_ref *ret_ref)                                \
+    {                                                                                          \
+        return tr_handler_spawn(scope, &name##_tri_handler, self, opts,                        \
+                                ret_ref ? &ret_ref->end : NULL);                               \
+    }                                                                                          \
+    TR_GENERATED TR_CHECK int name##_post(name##_ref *to, message *m)                          \
+    {                                                                                          \
+        return tr_handler_post(&to->end, m);                                                   \
+    }                                                                                          \
+    TR_GENERATED TR_CHECK int name##_timer(tr_time at, message *m)                             \
+    {                                                                                          \
+        return tr_handler_timer(&name##_tri_handler, at, m);                                   \
+    }                                                                                          \
+    TRI_MPSC_TX(name, name##_ref, message)
+
+/* The untyped forms below TR_HANDLER. */
+TR_API TR_CHECK int tr_handler_spawn(tr_scope *scope, const struct tri_handler_type *type,
+                                     void *self, const struct tr_handler_opts *opts,
+                                     tr_mpsc_tx *ret_ref);
+TR_API TR_CHECK int tr_handler_post(tr_mpsc_tx *to, void *m);
+TR_API TR_CHECK int tr_handler_timer(const struct tri_handler_type *type, tr_time at, void *m);
+
+/* In a handler: end cleanly after this message. -EPERM elsewhere. */
+TR_API int tr_handler_stop(void);
+
+TR_END_DECLS
+
+#endif /* TROUPE_HANDLER_H */

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * troupe/mpsc.h - a queue of messages from many senders to one receiver.
+ *
+ *     struct tally { unsigned bytes; };
+ *     TR_MPSC(statq, struct tally, tr_nodrop);
+ *
+ *     statq_tx tx;  statq_rx rx;
+ *     r = statq_new(64, &tx, &rx);
+ *     r = statq_send(&tx, &t, TR_NEVER);         t is moved, and zero afterwards
+ *     r = statq_recv(&rx, TR_UNTIL_DRAIN, &t);
+ *
+ * An end is a small value: move it by copying it and forgetting the source; a second sending end
+ * comes from statq_tx_clone(). { 0 } is an empty end: closing it does nothing, any other call
+ * returns -EINVAL. One end serves one actor or thread at a time; different ends, of both sides,
+ * may be used at the same moment.
+ *
+ * A send moves the message on success, and leaves it with the caller on every failure. Messages
+ * of one sender arrive in the order sent; waiting senders are served first come, first served.
+ */
+#ifndef TROUPE_MPSC_H
+#define TROUPE_MPSC_H
+
+#include <troupe/select.h>
+
+TR_BEGIN_DECLS
+
+typedef struct tr_mpsc_tx {
+    struct tri_mpsc *chan;
+    uint64_t n_back; /* messages handed back by this end */
+} tr_mpsc_tx;
+
+typedef struct tr_mpsc_rx {
+    struct tri_mpsc *chan;
+} tr_mpsc_rx;
+
+/* What became of the messages: n_sent = n_received + n_back + n_dropped + what is queued. */
+struct tr_mpsc_counts {
+    uint64_t n_sent;     /* every call of a send form */
+    uint64_t n_received;
+    uint64_t n_back;     /* handed back: full, closed, cancelled, timed out; of closed ends and @tx */
+    uint64_t n_dropped;  /* dropped by the channel: the receiver had gone */
+};
+
+#define TR_UNBOUNDED SIZE_MAX
+
+/* The untyped core; TR_MPSC generates the typed functions over it. Contracts: see TR_MPSC. */
+TR_API TR_CHECK int tr_mpsc_new(const struct tri_type *type, size_t capacity, tr_mpsc_tx *ret_tx,
+                                tr_mpsc_rx *ret_rx);
+TR_API TR_CHECK int tr_mpsc_send(tr_mpsc_tx *tx, void *m, tr_time deadline);
+TR_API TR_CHECK int tr_mpsc_try_send(tr_mpsc_tx *tx, void *m);
+TR_API TR_CHECK int tr_mpsc_blocking_send(tr_mpsc_tx *tx, void *m, tr_time deadline);
+TR_API tr_arm tr_mpsc_send_arm(tr_mpsc_tx *tx, void *m);
+TR_API TR_CHECK int tr_mpsc_recv(tr_mpsc_rx *rx, tr_time deadline, void *ret_m);
+TR_API TR_CHECK int tr_mpsc_try_recv(tr_mpsc_rx *rx, void *ret_m);
+TR_API TR_CHECK int tr_mpsc_blocking_recv(tr_mpsc_rx *rx, tr_time deadline, void *ret_m);
+TR_API TR_CHECK ssize_t tr_mpsc_recv_many(tr_mpsc_rx *rx, size_t n, tr_time deadline,
+                                          void *ret_array);
+TR_API tr_arm tr_mpsc_recv_arm(tr_mpsc_rx *rx, void *ret_m);
+TR_API tr_mpsc_tx tr_mpsc_tx_clone(const tr_mpsc_tx *tx);
+TR_API void tr_mpsc_tx_close(tr_mpsc_tx *tx);
+TR_API void tr_mpsc_rx_shut(tr_mpsc_rx *rx);
+TR_API void tr_mpsc_rx_close(tr_mpsc_rx *rx);
+TR_API bool tr_mpsc_tx_is_closed(const tr_mpsc_tx *tx);
+TR_API size_t tr_mpsc_len(const tr_mpsc_rx *rx);
+TR_API size_t tr_mpsc_capacity(const tr_mpsc_tx *tx);
+TR_API void tr_mpsc_counts(const tr_mpsc_rx *rx, struct tr_mpsc_counts *ret_counts);
+
+/*
+ * Declares the channel type @name of messages of @type, released by @drop_fn; ends with ';'.
+ *
+ * name_new(capacity, &tx, &rx): makes a channel. @capacity: messages it holds, exactly; or
+ *   TR_UNBOUNDED.  Returns 0, -EINVAL (0, or above 2^31), -ENOMEM.
+ * name_send(&tx, &m, deadline): waits while the channel is full.  Callers: tasks.
+ * name_try_send(&tx, &m): anybody: tasks, handlers, any thread. Never waits, and never overtakes
+ *   a sender that waits.
+ * name_blocking_send(&tx, &m, deadline): plain threads; an actor gets -EDEADLK.
+ *   These return:  0: the channel owns the message, and *m is zero.  -EPIPE: the receiver is
+ *   gone or shut.  -EAGAIN: full (try).  -ETIMEDOUT, -ECANCELED, -ESHUTDOWN, -EPERM.  On every
+ *   failure the message is still yours.
+ * name_recv(&rx, deadline, &m), name_try_recv(&rx, &m), name_blocking_recv(&rx, deadline, &m):
+ *   the oldest message.
+ *   These return:  0: *m is yours.  -EPIPE: every sender is gone, or the receiver was shut, and
+ *   the queue is empty.  -EAGAIN: empty (try).  -ETIMEDOUT, -ECANCELED, -ESHUTDOWN, -EPERM.
+ * name_recv_many(&rx, n, deadline, array): waits for one message and takes what is there, up to
+ *   @n.  Returns the count, else as recv.
+ * name_send_arm(&tx, &m), name_recv_arm(&rx, &m): the same as arms of tr_select().
+ * name_tx_clone(&tx): one more sending end. Cannot fail; a clone of an empty end is empty.
+ * name_rx_shut(&rx): later sends, and those that wait, fail with -EPIPE; what is queued can
+ *   still be received.
+ * name_tx_close(&tx), name_rx_close(&rx): never wait, leave the end empty. When the receiver
+ *   goes, what is queued is dropped at once; when the last sender goes, the receiver drains.
+ * name_tx_is_closed(&tx): a send would return -EPIPE.  name_len(&rx): a snapshot.
+ */
+#define TR_MPSC(name, type, drop_fn)                                                           \
+    TRI_TYPE(name, type, drop_fn);                                                             \
+    typedef struct name##_tx {                                                                 \
+        tr_mpsc_tx end;                                                                        \
+    } name##_tx;                                                                               \
+    typedef struct name##_rx {                                                                 \
+        tr_mpsc_rx end;                                                                        \
+    } name##_rx;                                                                               \
+    TR_GENERATED TR_CHECK int name##_new(size_t capacity, name##_tx *ret_tx,                   \
+                                         name##_rx *ret_rx)                                    \
+    {                                                                                          \
+        return tr_mpsc_new(&name##_tri_type, capacity, &ret_tx->end, &ret_rx->end);            \
+    }                                                                                          \
+    TR_GENERATED TR_CHECK int name##_recv(name##_rx *rx, tr_time deadline, type *ret_m)        \
+    {                                                                                          \
+        return tr_mpsc_recv(&rx->end, deadline, ret_m);                                        \
+    }                                                                                          \
+    TR_GENERATED TR_CHECK int name##_try_recv(name##_rx *rx, type *ret_m)                      \
+    {                                                                                          \
+        return tr_mpsc_try_recv(&rx->end, ret_m);                                              \
+    }                                                                                          \
+    TR_GENERATED TR_CHECK int name##_blocking_recv(name##_rx *rx, tr_time deadline,            \
+                                                   type *ret_m)                                \
+    {                                                                                          \
+        return tr_mpsc_blocking_recv(&rx->end, deadline, ret_m);                               \
+    }                                                                                          \
+    TR_GENERATED TR_CHECK ssize_t name##_recv_many(name##_rx *rx, size_t n, tr_time deadline,  \
+                                                   type *ret_array)                            \
+    {                                                                                          \
+        return tr_mpsc_recv_many(&rx->end, n, deadline, ret_array);                            \
+    }                                                                                          \
+    TR_GENERATED tr_arm name##_recv_arm(name##_rx *rx, type *ret_m)                            \
+    {                                                                                          \
+        return tr_mpsc_recv_arm(rx ? &rx->end : NULL, ret_m);                                  \
+    }                                                                                          \
+    TR_GENERATED void name##_rx_shut(name##_rx *rx)                                            \
+    {                                                                                          \
+        tr_mpsc_rx_shut(&rx->end);                                                             \
+    }                                                                                          \
+    TR_GENERATED void name##_rx_close(name##_rx *rx)                                           \
+    {                                                                                          \
+        tr_mpsc_rx_close(&rx->end);                                                            \
+    }                                                                                          \
+    TR_GENERATED size_t name##_len(const name##_rx *rx)                                        \
+    {                                                                                          \
+        return tr_mpsc_len(&rx->end);                                                          \
+    }                                                                                          \
+    TR_GENERATED void name##_counts(const name##_rx *rx, struct tr_mpsc_counts *ret_counts)    \
+    {                                                                                          \
+        tr_mpsc_counts(&rx->end, ret_counts);                                                  \
+    }                                                                                          \
+    TRI_MPSC_TX(name, name##_tx, type)
+
+/* The functions of a sending end @tx_type; a handler's reference has the same ones. */
+#define TRI_MPSC_TX(name, tx_type, type)                                                       \
+    TR_GENERATED TR_CHECK int name##_send(tx_type *tx, type *m, tr_time deadline)              \
+    {                                                                                          \
+        return tr_mpsc_send(&tx->end, m, deadline);                                            \
+    }                                                                                          \
+    TR_GENERATED TR_CHECK int name##_try_send(tx_type *tx, type *m)                            \
+    {                                                                                          \
+        return tr_mpsc_try_send(&tx->end, m);                                                  \
+    }                                                                                          \
+    TR_GENERATED TR_CHECK int name##_blocking_send(tx_type *tx, type *m, tr_time deadline)     \
+    {                                                                                          \
+        return tr_mpsc_blocking_send(&tx->end, m, deadline);                                   \
+    }                                                                                          \
+    TR_GENERATED tr_arm name##_send_arm(tx_type *tx, type *m)                                  \
+    {                                                                                          \
+        return tr_mpsc_send_arm(tx ? &tx->end : NULL, m);                                      \
+    }                                                                                          \
+    TR_GENERATED tx_type tx_type##_clone(const tx_type *tx)                                    \
+    {                                                                                          \
+        tx_type copy = { tr_mpsc_tx_clone(&tx->end) };                                         \
+        return copy;                                                                           \
+    }                                                                                          \
+    TR_GENERATED void tx_type##_close(tx_type *tx)                                             \
+    {                                                                                          \
+        tr_mpsc_tx_close(&tx->end);                                                            \
+    }                                                                                          \
+    TR_GENERATED bool tx_type##_is_closed(const tx_type *tx)                                   \
+    {                                                                                          \
+        return tr_mpsc_tx_is_closed(&tx->end);                                                 \
+    }                                                                                          \
+    TR_GENERATED size_t tx_type##_capacity(const tx_type *tx)                                  \
+    {                                                                                          \
+        return tr_mpsc_capacity(&tx->end);                                                     \
+    }                                                                                          \
+    struct name##_tri_semicolon
+
+TR_END_DECLS
+
+#endif /* TROUPE_MPSC_H */

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * troupe/task.h - a task is a C function with a stack of its own: every wait is a plain call.
+ *
+ *     struct conn { tr_sock s; statq_tx st; };
+ *
+ *     static void conn_drop(struct conn *c) { ... }
+ *     TR_TASK(conn, struct conn, conn_drop);
+ *
+ *     static int conn(struct conn *c)
+ *     {
+ *         ...
+ *         return 0;
+ *     }
+ *
+ *     r = conn_spawn(&scope, &c, NULL);
+ *
+ * A started task stays on its worker, so errno and thread-locals are safe in it between two
+ * waits. Its result is 0 or positive, or a negative errno: a failure. -ECANCELED and -ESHUTDOWN
+ * are ends, not failures; in a collecting scope -EPIPE and -ECONNRESET are too.
+ */
+#ifndef TROUPE_TASK_H
+#define TROUPE_TASK_H
+
+#include <troupe/scope.h>
+#include <troupe/select.h>
+
+TR_BEGIN_DECLS
+
+/* A handle on one task; { 0 } is empty. Closing it does not touch the task. */
+typedef struct tr_task {
+    struct tri_task *rec;
+} tr_task;
+
+enum tr_task_flag {
+    TR_TASK_MOVABLE = 1u << 0, /* may change workers at any wait; must not keep errno across one */
+    TR_TASK_SPREAD = 1u << 1,  /* start it on the least busy worker, not on the parent's */
+};
+
+struct tr_task_opts {
+    const char *name; /* for reports; lives as long as the task. NULL: the TR_TASK name */
+    unsigned flags;   /* enum tr_task_flag */
+    tr_task *ret_task; /* a handle is wanted here; NULL: only the scope joins the task */
+};
+
+struct tri_task_type {
+    const char *name;
+    int (*run)(void *arg);
+    tr_drop_fn *drop;
+    uint32_t size;
+    uint32_t align;
+};
+
+/*
+ * Declares the task @name with an argument of @type, released by @drop_fn, and generates
+ *
+ *     int name_spawn(tr_scope *scope, type *arg, const struct tr_task_opts *opts);
+ *
+ * which moves *@arg into a new task of @scope. The argument is always consumed, and empty
+ * afterwards: when the task ends, or when spawn fails, it is dropped.
+ * Returns:  0.  -ENOMEM.  -ESHUTDOWN: the scope was cancelled.  -EPERM: @scope is new and the
+ *           caller is no task.  -EINVAL: @scope or @arg is NULL.
+ * Callers:  anybody for a scope that is in use; tasks for a new one.
+ */
+#define TR_TASK(name, type, drop_fn)                                                           \
+    static int name(type *arg);                                                                \
+    TR_GENERATED int name##_tri_run(void *arg)                                                 \
+    {                                                                                          \
+        return name((type *)arg);                                                              \
+    }                                                                                          \
+    TR_GENERATED void name##_tri_drop(void *value)                                             \
+    {                                                                                          \
+        type *typed = (type *)value;                                                           \
+        drop_fn(typed);                                                                        \
+    }                                                                                          \
+    static const struct tri_task_type name##_tri_type = {                                      \
+        #name, name##_tri_run, name##_tri_drop, (uint32_t)sizeof(type),                        \
+        (uint32_t)__alignof__(type)                                                            \
+    };                                                                                         \
+    TR_GENERATED TR_CHECK int name##_spawn(tr_scope *scope, type *arg,                         \
+                                           const struct tr_task_opts *opts)                    \
+    {                                                                                          \
+        return tr_task_spawn(scope, &name##_tri_type, arg, opts);                              \
+    }                                                                                          \
+    struct name##_tri_semicolon
+
+/* The untyped form below TR_TASK: copies @type->size bytes of *@arg and zeroes them. */
+TR_API TR_CHECK int tr_task_spawn(tr_scope *scope, const struct tri_task_type *type, void *arg,
+                                  const struct tr_task_opts *opts);
+
+/*
+ * Waits until the task has ended and its argument is dropped.
+ * Returns:  0: *@ret_result (NULL: not wanted) is what it returned, -ECANCELED if it was
+ *           cancelled before it started; *@t is empty.  -EDEADLK: the caller waits for itself.
+ *           -ETIMEDOUT, -ECANCELED, -ESHUTDOWN: nothing changed.
+ * Callers:  tasks.
+ */
+TR_API TR_CHECK int tr_task_join(tr_task *t, tr_time deadline, int *ret_result);
+
+/* The same from a plain thread. -EDEADLK from an actor. */
+TR_API TR_CHECK int tr_task_blocking_join(tr_task *t, tr_time deadline, int *ret_result);
+
+/* An arm of tr_select() that is ready when the task has ended; its result is 0. Join then. */
+TR_API tr_arm tr_task_join_arm(tr_task *t);
+
+/* Cancels the task: its waits return -ECANCELED from now on. Does not wait. Twice is once. */
+TR_API void tr_task_abort(tr_task *t);
+
+TR_API bool tr_task_is_finished(const tr_task *t);
+TR_API tr_id tr_task_id(const tr_task *t);
+
+/* Lets go of the handle; the task goes on in its scope. */
+TR_API void tr_task_close(tr_task *t);
+
+/* ---- inside a task ---- */
+
+/* Lets the others run. Returns: 0, -ECANCELED, -EPERM outside a task. */
+TR_API int tr_yield(void);
+
+/* Waits until @deadline. Returns: 0 then; -ECANCELED, -ESHUTDOWN before it; -EPERM. */
+TR_API int tr_sleep(tr_time deadline);
+
+/* The id and name of the running task or handler; 0 and NULL elsewhere. */
+TR_API tr_id tr_self_id(void);
+TR_API const char *tr_self_name(void);
+
+/* The running task was cancelled: its next wait returns -ECANCELED. */
+TR_API bool tr_self_is_cancelled(void);
+
+/*
+ * A cleanup section: until tr_shield_end() waits of a cancelled task work as usual, but none
+ * longer than @budget (a span; the scope's cleanup budget caps it).
+ *
+ *     tr_shield guard TR_CLEANUP(tr_shield_end) = tr_shield_begin(TR_MS(200));
+ */
+typedef struct tr_shield {
+    tr_time outer;
+} tr_shield;
+
+TR_API tr_shield tr_shield_begin(tr_time budget);
+TR_API void tr_shield_end(tr_shield *guard);
+
+TR_END_DECLS
+
+#endif /* TROUPE_TASK_H */

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * troupe/watch.h - one value that is published again and again; receivers see the newest.
+ *
+ *     TR_WATCH(cfgw, struct cfg, cfg_drop);
+ *
+ *     r = cfgw_new(&first, &tx, &rx);
+ *     cfgw_replace(&tx, &next);                     publishes; never waits for a reader
+ *     const struct cfg *c = cfgw_get(&rx);          valid until the next call on this end
+ *     r = cfgw_changed(&rx, TR_UNTIL_DRAIN);
+ *
+ * A receiving end keeps the snapshot it read last: while nothing changed, X_get is a load and a
+ * compare. A held snapshot never delays a writer. The value at the creation of an end counts as
+ * seen; an end that must not miss a level ("stop!") reads it first, or uses X_wait_for.
+ *
+ * An end is a small value: move it by copying it and forgetting the source; { 0 } is an empty
+ * end. One end serves one actor or thread at a time.
+ */
+#ifndef TROUPE_WATCH_H
+#define TROUPE_WATCH_H
+
+#include <troupe/select.h>
+
+TR_BEGIN_DECLS
+
+typedef struct tr_watch_tx {
+    struct tri_watch *cell;
+} tr_watch_tx;
+
+typedef struct tr_watch_rx {
+    struct tri_watch *cell;
+    struct tri_snapshot *held; /* the snapshot read last, counted for this end */
+    uint64_t seen;             /* the version this end has seen */
+} tr_watch_rx;
+
+/* Says whether a value is the one that is waited for; must not wait. */
+typedef bool tr_watch_fn(const void *value, void *arg);
+
+/* The untyped core; TR_WATCH generates the typed functions over it. */
+TR_API TR_CHECK int tr_watch_new(const struct tri_type *type, void *value, tr_watch_tx *ret_tx,
+                                 tr_watch_rx *ret_rx);
+TR_API TR_CHECK int tr_watch_send(tr_watch_tx *tx, void *value);
+TR_API TR_CHECK int tr_watch_replace(tr_watch_tx *tx, void *value);
+TR_API tr_watch_tx tr_watch_tx_clone(const tr_watch_tx *tx);
+TR_API tr_watch_rx tr_watch_subscribe(const tr_watch_tx *tx);
+TR_API size_t tr_watch_receivers(const tr_watch_tx *tx);
+TR_API const void *tr_watch_get(tr_watch_rx *rx);
+TR_API const void *tr_watch_pin(tr_watch_rx *rx);
+TR_API void tr_watch_unpin(const void *value);
+TR_API bool tr_watch_has_changed(const tr_watch_rx *rx);
+TR_API TR_CHECK int tr_watch_changed(tr_watch_rx *rx, tr_time deadline);
+TR_API TR_CHECK int tr_watch_blocking_changed(tr_watch_rx *rx, tr_time deadline);
+TR_API TR_CHECK int tr_watch_wait_for(tr_watch_rx *rx, tr_watch_fn *fn, void *arg,
+                                      tr_time deadline);
+TR_API tr_arm tr_watch_changed_arm(tr_watch_rx *rx);
+TR_API tr_watch_rx tr_watch_rx_clone(const tr_watch_rx *rx);
+TR_API void tr_watch_tx_close(tr_watch_tx *tx);
+TR_API void tr_watch_rx_close(tr_watch_rx *rx);
+
+/*
+ * Declares the watch type @name of values of @type, released by @drop_fn; ends with ';'.
+ *
+ * name_new(&value, &tx, &rx): moves the first value in. 0, -ENOMEM: the value is still yours.
+ * name_send(&tx, &v): publishes v and zeroes it. -EPIPE: nobody listens; -ENOMEM; v is yours.
+ * name_replace(&tx, &v): the same, and stores v also when nobody listens.
+ *   Callers: anybody.  Progress: lock-free for readers; writers exclude each other for a moment.
+ * name_get(&rx): the newest value, marked as seen; borrowed until the next call on @rx, also
+ *   across waits. Never NULL, except for an empty end.  Callers: anybody.
+ * name_pin(&rx): the newest value, counted: valid until name_unpin(value), from any thread.
+ * name_has_changed(&rx): a version that this end has not seen is there.
+ * name_changed(&rx, deadline): waits for one and marks it as seen; several sends give one.
+ *   Returns:  0.  -EPIPE: every sender is gone and the last value was seen.  -ETIMEDOUT,
+ *   -ECANCELED, -ESHUTDOWN, -EPERM.  name_blocking_changed: the same for plain threads.
+ * name_wait_for(&rx, fn, arg, deadline): until fn(value, arg) says true of the newest value,
+ *   seen or not; name_get() then gives that very value. Returns as name_changed.
+ * name_changed_arm(&rx): an arm of tr_select(), result as name_changed.
+ * name_tx_clone(&tx), name_subscribe(&tx), name_rx_clone(&rx): further ends; a clone has seen
+ *   what its original has, a subscriber what is there now.
+ * name_tx_close(&tx), name_rx_close(&rx): never wait, leave the end empty. The last value stays
+ *   readable.
+ */
+#define TR_WATCH(name, type, drop_fn)                                                          \
+    TRI_TYPE(name, type, drop_fn);                                                             \
+    typedef struct name##_tx {                                                                 \
+        tr_watch_tx end;                                                                       \
+    } name##_tx;                                                                               \
+    typedef struct name##_rx {                                                                 \
+        tr_watch_rx end;                                                                       \
+    } name##_rx;                                                                               \
+    TR_GENERATED TR_CHECK int name##_new(type *value, name##_tx *ret_tx, name##_rx *ret_rx)    \
+    {                                                                                          \
+        return tr_watch_new(&name##_tri_type, value, &ret_tx->end, &ret_rx->end);              \
+    }                                                                                          \
+    TR_GENERATED TR_CHECK int name##_send(name##_tx *tx, type *value)                          \
+    {                                                                                          \
+        return tr_watch_send(&tx->end, value);                                                 \
+    }                                                                                          \
+    TR_GENERATED TR_CHECK int name##_replace(name##_tx *tx, type *value)                       \
+    {                                                                                          \
+        return tr_watch_replace(&tx->end, value);                                              \
+    }                                                                                          \
+    TR_GENERATED name##_tx name##_tx_clone(const name##_tx *tx)                                \
+    {                                                                                          \
+        name##_tx copy = { tr_watch_tx_clone(&tx->end) };                                      \
+        return copy;                                                                           \
+    }                                                                                          \
+    TR_GENERATED name##_rx name##_subscribe(const name##_tx *tx)                               \
+    {                                                                                          \
+        name##_rx rx = { tr_watch_subscribe(&tx->end) };                                       \
+        return rx;                                                                             \
+    }                                                                                          \
+    TR_GENERATED name##_rx name##_rx_clone(const name##_rx *rx)                                \
+    {                                                                                          \
+        name##_rx copy = { tr_watch_rx_clone(&rx->end) };                                      \
+        return copy;                                                                           \
+    }                                                                                          \
+    TR_GENERATED size_t name##_receivers(const name##_tx *tx)                                  \
+    {                                                                                          \
+        return tr_watch_receivers(&tx->end);                                                   \
+    }                                                                                          \
+    TR_GENERATED const type *name##_get(name##_rx *rx)                                         \
+    {                                                                                          \
+        return (const type *)tr_watch_get(&rx->end);                                           \
+    }                                                                                          \
+    TR_GENERATED const type *name##_pin(name##_rx *rx)                                         \
+    {                                                                                          \
+        return (const type *)tr_watch_pin(&rx->end);                                           \
+    }                                                                                          \
+    TR_GENERATED void name##_unpin(const type *value)                                          \
+    {                                                                                          \
+        tr_watch_unpin(value);                                                                 \
+    }                                                                                          \
+    TR_GENERATED bool name##_has_changed(const name##_rx *rx)                                  \
+    {                                                                                          \
+        return tr_watch_has_changed(&rx->end);                                                 \
+    }                                                                                          \
+    TR_GENERATED TR_CHECK int name##_changed(name##_rx *rx, tr_time deadline)                  \
+    {                                                                                          \
+        return tr_watch_changed(&rx->end, deadline);                                           \
+    }                                                                                          \
+    TR_GENERATED TR_CHECK int name##_blocking_changed(name##_rx *rx, tr_time deadline)         \
+    {                                                                                          \
+        return tr_watch_blocking_changed(&rx->end, deadline);                                  \
+    }                                                                                          \
+    TR_GENERATED TR_CHECK int name##_wait_for(name##_rx *rx, tr_watch_fn *fn, void *arg,       \
+                                              tr_time deadline)                                \
+    {                                                                                          \
+        return tr_watch_wait_for(&rx->end, fn, arg, deadline);                                 \
+    }                                                                                          \
+    TR_GENERATED tr_arm name##_changed_arm(name##_rx *rx)                                      \
+    {                                                                                          \
+        return tr_watch_changed_arm(rx ? &rx->end : NULL);                                     \
+    }                                                                                          \
+    TR_GENERATED void name##_tx_close(name##_tx *tx)                                           \
+    {                                                                                          \
+        tr_watch_tx_close(&tx->end);                                                           \
+    }                                                                                          \
+    TR_GENERATED void name##_rx_close(name##_rx *rx)                                           \
+    {                                                                                          \
+        tr_watch_rx_close(&rx->end);                                                           \
+    }                                                                                          \
+    struct name##_tri_semicolon
+
+TR_END_DECLS
+
+#endif /* TROUPE_WATCH_H */
