@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wait.h - the one loop in which everything waits. A source (a channel, a socket, a task's end)
+ * describes itself by an arm of tr_select(): a table of four functions.
+ *
+ *     attempt     performs the operation if it can be done now
+ *     enroll      registers a waiter, so that a change which may let attempt succeed wakes it
+ *     withdraw    takes the waiter back
+ *     keeps_place (optional) the waiter is still in line: a spurious wake must not lose the place
+ *
+ *     attempt ->done
+ *     loop: take READY away; enroll; [attempt again inside enroll]; sleep; withdraw; attempt
+ *
+ * enroll must look at the source again after it has made the waiter visible (or make it visible
+ * and look in one atomic step) and return false if attempt may succeed now; it is then not
+ * enrolled. That, with wakee.h, is why no wake-up is lost.
+ *
+ * A source that works under a lock may perform the operation for a waiter (a receiver moves the
+ * message of a waiting sender): it does so under its lock, and withdraw tells. A source without
+ * a lock touches only waiter->wakee's memory after it has let the waiter go (see wakee.h).
+ */
+#ifndef TRI_SCHED_WAIT_H
+#define TRI_SCHED_WAIT_H
+
+#include <stdbool.h>
+
+#include <troupe/select.h>
+
+#include "sched/wakee.h"
+
+/* A registration with one source; lives in the frame of the waiting call. */
+struct tri_waiter {
+    struct tri_waiter *next, *prev; /* for the source's queue */
+    struct tri_wakee *wakee;        /* whom to wake; constant while enrolled */
+    void *value;                    /* the arm's value, for a source that performs the operation */
+    bool selects;                   /* one of several arms: the source may only wake it */
+    atomic_bool done;               /* the source has performed the operation, or hints so */
+};
+
+struct tri_arm_ops {
+    const char *what; /* "mpsc recv": for reports */
+    /* Performs the operation: true, with arm->result; false: it would have to wait. */
+    bool (*attempt)(tr_arm *arm);
+    /* False: not enrolled, attempt again. @w->wakee, value and selects are set by the caller. */
+    bool (*enroll)(tr_arm *arm, struct tri_waiter *w);
+    /* True: the source performed the operation meanwhile; arm->result is set. */
+    bool (*withdraw)(tr_arm *arm, struct tri_waiter *w);
+    /* NULL, or true while @w is enrolled and not served. */
+    bool (*keeps_place)(const tr_arm *arm, const struct tri_waiter *w);
+};
+
+/*
+ * Waits in the calling task until the operation of @arm is performed.
+ * Returns:  0: done, see arm->result.  -EPERM outside a task, -ECANCELED, -ESHUTDOWN, -ETIMEDOUT.
+ * Order: a call by a cancelled task: -ECANCELED at once; then what is ready; then the rest.
+ */
+int tri_wait(tr_arm *arm, tr_time deadline);
+
+/* The same in a plain thread; -EDEADLK from an actor (told once, with @caller's place). */
+int tri_wait_blocking(tr_arm *arm, tr_time deadline, const void *caller);
+
+struct tri_task;
+
+/* The running task, or NULL. Never inlined: a task may change threads at a wait. */
+struct tri_task *tri_self(void);
+
+/* The wakee of a task. */
+struct tri_wakee *tri_task_wakee(struct tri_task *t);
+
+/*
+ * First step of every waiting call.
+ * Returns:  0: go on.  -ECANCELED: @self is cancelled (and has yielded if it goes on ignoring
+ *           it).  -EPERM: @self is NULL; told to the hook with what to do instead.
+ */
+int tri_wait_enter(struct tri_task *self);
+
+/* Takes READY away: from here to tri_park() or tri_park_undo() a wake is remembered. */
+void tri_park_prepare(struct tri_task *self);
+
+/*
+ * Sleeps until woken, until @deadline (which may carry the drain bit), a cancel, or a drain.
+ * Returns:  0: woken, perhaps spuriously.  -ECANCELED, -ESHUTDOWN, -ETIMEDOUT.  The caller looks
+ *           at its source before it returns an error.
+ */
+int tri_park(struct tri_task *self, tr_time deadline);
+
+/* Instead of tri_park(): does not sleep after all. */
+void tri_park_undo(struct tri_task *self);
+
+/* True if a wait until @deadline need not begin; @ret_r is then the error it would end with. */
+bool tri_wait_is_over(struct tri_task *self, tr_time deadline, int *ret_r);
+
+/* What a parked task waits for, for reports; set around tri_park() by the waiting call. */
+void tri_task_note(struct tri_task *self, const struct tri_arm_ops *what, const void *source);
+
+#endif /* TRI_SCHED_WAIT_H */
