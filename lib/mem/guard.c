@@ -9,9 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "mem/alloc.h"
 #include "mem/guard.h"
+#include "mem/san.h"
 
 /* Newer than the headers of many systems; the number is the kernel's on every architecture. */
 enum { GUARD_INSTALL = 102 };
@@ -41,12 +43,18 @@ int tri_guard_install(enum tri_guard kind, void *page, size_t page_bytes)
 static int probe_advice(void)
 {
     size_t bytes = tri_mem_page();
-    void *page = tri_mem_map(bytes);
+    void *page;
     int r;
 
+    if (tri_san_on_valgrind()) /* it believes the page to be readable, and crashes */
+        return -EOPNOTSUPP;
+    page = tri_mem_map(bytes);
     if (!page)
         return -ENOMEM;
     r = tri_guard_install(TRI_GUARD_ADVICE, page, bytes);
+    /* Emulators accept any advice and do nothing. A guarded page cannot be read as a name. */
+    if (r == 0 && (access(page, F_OK) == 0 || errno != EFAULT))
+        r = -EOPNOTSUPP;
     tri_mem_unmap(page, bytes);
     return r < 0 ? -EOPNOTSUPP : 0;
 }

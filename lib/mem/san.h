@@ -90,8 +90,7 @@ static inline void tri_san_frame_open(void *low, size_t size)
 #endif
 }
 
-/* Numbers of stacks are kept under valgrind only. */
-static inline int tri_san_wants_ids(void)
+static inline int tri_san_on_valgrind(void)
 {
 #if TRI_VALGRIND
     return RUNNING_ON_VALGRIND != 0;

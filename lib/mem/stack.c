@@ -174,7 +174,7 @@ void tri_stack_teardown(void)
 static int arena_init(struct arena *a, unsigned n_slots)
 {
     *a = (struct arena){ .n_slots = n_slots };
-    if (tri_san_wants_ids() && !(a->san_id = tri_mem_alloc(n_slots * sizeof *a->san_id)))
+    if (tri_san_on_valgrind() && !(a->san_id = tri_mem_alloc(n_slots * sizeof *a->san_id)))
         return -ENOMEM;
     if (tri_idset_init(&a->used, n_slots) < 0)
         goto free_ids;

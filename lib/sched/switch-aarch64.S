@@ -6,7 +6,7 @@
  * It ends with ret and not with br: where branch targets are checked, a return address is no
  * legal target of br. hint #34 is bti c, a nop on older processors.
  */
-#ifdef __aarch64__
+#if defined __aarch64__ && !defined TRI_SWITCH_UCONTEXT
 
     .text
 
@@ -118,6 +118,6 @@ tri_entry:
     .word 0xc0000000, 4, 1, 0
 #endif
 
-#endif /* __aarch64__ */
+#endif
 
     .section .note.GNU-stack, "", %progbits

@@ -10,7 +10,7 @@
  * No SHSTK note: with shadow stacks on, a plain switch is illegal, and without the note the
  * whole process leaves them off.
  */
-#ifdef __x86_64__
+#if defined __x86_64__ && !defined TRI_SWITCH_UCONTEXT
 
     .text
 
@@ -91,6 +91,6 @@ tri_entry:
     .cfi_endproc
     .size tri_entry_frame, . - tri_entry_frame
 
-#endif /* __x86_64__ */
+#endif
 
     .section .note.GNU-stack, "", %progbits

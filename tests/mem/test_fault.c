@@ -173,7 +173,10 @@ static void on_segv(int sig, siginfo_t *si, void *uc)
 {
     (void)sig;
     (void)uc;
-    _exit(si->si_addr == (void *)4096 ? 42 : 43);
+    /* Words, not a status: valgrind has its own opinion of a program that faulted. */
+    if (si->si_addr == (void *)4096 && write(STDERR_FILENO, "handed on", 9) == 9)
+        _exit(0);
+    _exit(1);
 }
 
 static void with_previous(void)
@@ -188,9 +191,8 @@ static void with_previous(void)
 
 TR_TEST(fault, another_fault_reaches_the_handler_that_was_there_before)
 {
-    int status = in_child(with_previous);
-
-    check_eq(WIFEXITED(status) && WEXITSTATUS(status) == 42, true);
+    in_child(with_previous);
+    check_eq(strcmp(said, "handed on"), 0, "%s", said);
 }
 
 static void on_top_handler(int sig)

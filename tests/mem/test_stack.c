@@ -258,7 +258,6 @@ TR_TEST(stack, mprotect_guards_end_and_canaries_go_on)
 
     use_guard("mprotect", n);
     late = (char *)top[n - 1] - tri_stack_size();
-    check_eq(write(-1, NULL, 0) < 0, true);
     if (n == 10000) {
         late[0] = 1;
         check_eq(tri_stack_canary_ok(top[n - 1]), false);
