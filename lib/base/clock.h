@@ -1,31 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * clock.h - the monotonic clock, cheaper than clock_gettime where the time-stamp counter allows.
+ * clock.h - the monotonic clock of this machine. Only the backends read it: whoever works for a
+ * runtime asks that runtime's backend, whose time may be simulated.
  */
 #ifndef TRI_BASE_CLOCK_H
 #define TRI_BASE_CLOCK_H
 
-#include <stdbool.h>
+#include <time.h>
 
 #include <troupe/time.h>
 
 /*
- * The instant now. Never after CLOCK_MONOTONIC at the return, so that a timer judged by this
- * clock is not early for one who judges by that; behind it by less than 2 µs as a rule and 4 µs
- * at most. Never goes back within a thread. From thread to thread an instant may precede one that
- * was handed over by some ten nanoseconds: the processor reads its counter ahead of older loads,
- * and to order the two costs as much as clock_gettime.
- * Known limit: while something (chronyd, adjtimex) changes the speed of CLOCK_MONOTONIC by more
- * than 0.1 % at once, it may be ahead by that share of half a millisecond.
- * Callers: anybody, also a signal handler.  Progress: wait-free.
+ * CLOCK_MONOTONIC. Never goes back, also not from thread to thread.
+ * Callers: anybody, also a signal handler.  Progress: wait-free, 20 ns.
  */
 tr_time tri_clock_now(void);
 
-/* The same by clock_gettime: 0 to 4 µs ahead of tri_clock_now. */
-tr_time tri_clock_kernel(void);
-
-/* Whether tri_clock_now reads the counter now; false in its first milliseconds, and for good
- * where the kernel itself does not trust the counter. */
-bool tri_clock_is_counter(void);
+/* A span as the kernel wants it; 0 if @span is negative. */
+struct timespec tri_clock_timespec(tr_time span);
 
 #endif /* TRI_BASE_CLOCK_H */
