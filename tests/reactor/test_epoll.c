@@ -175,7 +175,8 @@ TR_TEST(epoll, a_connection_is_made_read_and_ended)
 {
     struct sockaddr_in addr = { .sin_family = AF_INET };
     socklen_t len = sizeof addr;
-    char buf[8];
+    char buf[8] = "abcde";
+    struct iovec iov[2] = { { buf, 2 }, { buf + 2, 3 } };
     int listener, client, server, error = -1;
 
     addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -192,7 +193,6 @@ TR_TEST(epoll, a_connection_is_made_read_and_ended)
     len = sizeof error;
     check_eq(ops->getsockopt(b, client, SOL_SOCKET, SO_ERROR, &error, &len), 0);
     check_eq(error, 0);
-    struct iovec iov[2] = { { "ab", 2 }, { "cde", 3 } };
     check_eq(ops->sendv(b, client, iov, 2, 0), 5);
     need_eq(ops->poller_add(p, server, &server), 0);
     need_eq(ops->poller_wait(p, TR_NEVER, ev, 8), 1);
