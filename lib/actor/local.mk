@@ -1,0 +1,1 @@
+# libtroupe_la_SOURCES += lib/actor/x.c lib/actor/x.h

@@ -1,0 +1,1 @@
+libtroupe_la_SOURCES += lib/base/version.c

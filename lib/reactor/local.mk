@@ -1,0 +1,1 @@
+# libtroupe_la_SOURCES += lib/reactor/x.c lib/reactor/x.h

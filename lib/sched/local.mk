@@ -1,0 +1,1 @@
+# libtroupe_la_SOURCES += lib/sched/x.c lib/sched/x.h
