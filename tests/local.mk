@@ -34,7 +34,7 @@ TESTS += $(unit_tests_no_tsan)
 endif
 
 script_tests += tools/check-source.sh tools/check-layers.sh tools/check-exports.sh tools/check-headers.sh
-EXTRA_DIST += $(script_tests) tests/tsan.supp tests/lsan.supp tests/valgrind.supp
+EXTRA_DIST += $(script_tests) tests/tsan.supp tests/valgrind.supp
 
 # --- how they are linked
 AM_CPPFLAGS += -I$(top_srcdir)/tests
@@ -62,7 +62,6 @@ AM_TESTS_ENVIRONMENT = \
     VALGRIND='$(VALGRIND)'; export VALGRIND; \
     ASAN_OPTIONS=detect_stack_use_after_return=1:$${ASAN_OPTIONS}; export ASAN_OPTIONS; \
     UBSAN_OPTIONS=print_stacktrace=1:$${UBSAN_OPTIONS}; export UBSAN_OPTIONS; \
-    LSAN_OPTIONS=suppressions=$(abs_top_srcdir)/tests/lsan.supp:print_suppressions=0:$${LSAN_OPTIONS}; export LSAN_OPTIONS; \
     TSAN_OPTIONS=suppressions=$(abs_top_srcdir)/tests/tsan.supp:$${TSAN_OPTIONS}; export TSAN_OPTIONS;
 
 # The quick subset under memcheck; wants --with-harness=plain, where a test is a forked child.

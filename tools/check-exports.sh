@@ -14,10 +14,9 @@ declared()
     for h in $TR_HEADERS; do
         sed -e 's|//.*||' "$top_srcdir/$h" | tr '\n' '\001' |
             sed -e 's|/\*\([^*]\|\*[^/]\)*\*/||g' -e 's/\\\x01/ /g' | tr '\001' '\n' |
-            grep -v '^ *#' | tr '\n' ' ' | tr ';{}' '\n\n\n' |
+            grep -v '^ *#' | tr '\n' ' ' | sed 's/[;{}]/\n/g' |
             sed -n 's/.*\<TR_API\>\(.*\)$/\1;/p' |
-            grep -oE '\<tr_[a-z0-9_]+ *[[(;]' | sed 's/ *[[(;]$//' |
-            awk '{ print }'
+            grep -oE '\<tr_[a-z0-9_]+ *[[(;]' | sed 's/ *[[(;]$//'
     done | sort -u
 }
 

@@ -42,7 +42,8 @@ accept()
 # reject COMPILER LANGUAGE STANDARD FILE: each case of TR_BAD is refused
 reject()
 {
-    for case in $(grep -oE 'TR_BAD == [1-9][0-9]*' "$4" | grep -oE '[0-9]+$' | sort -nu); do
+    cases=$(grep -oE 'TR_BAD == [1-9][0-9]*' "$4" | grep -oE '[0-9]+$' | sort -nu)
+    for case in $cases; do
         status=0
         if compile "$1" "$2" "$3" "$4" "-DTR_BAD=$case"; then
             status=1

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: MIT
 # What tools/check and tools/demo share: the packages, and a configured build directory.
 
-# Debian 12's names. Sourced files only: $top is set by the caller.
+# shellcheck disable=SC2034,SC2154  # the caller sets $top and reads the lists
+
+# Debian 12's names.
 build_packages=(autoconf automake libtool pkg-config make gcc g++ libc6-dev binutils xz-utils
     liburcu-dev libcriterion-dev libnanomsg-dev libnng-dev libdw-dev)
 check_packages=(clang valgrind curl socat netcat-openbsd wrk procps)

@@ -22,4 +22,5 @@ unit_tests += tests/support/test_check
 valgrind_tests += tests/support/test_check
 if !HARNESS_PLAIN
 unit_tests += tests/support/test_nanomsg
+tests_support_test_nanomsg_LDADD = $(HARNESS_FIRST) $(HARNESS_NNG) tests/support/libtrtest.la $(HARNESS_LIBS)
 endif

@@ -4,7 +4,7 @@
 # and compares the outcome with what it must be.
 set -eu
 
-inner=$top_builddir/tests/support/inner
+inner=${top_builddir:-.}/tests/support/inner
 out=$(mktemp "${TMPDIR:-/tmp}/test_harness.XXXXXX")
 trap 'rm -f "$out"' EXIT
 unset CRITERION_OUTPUTS

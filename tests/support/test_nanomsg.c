@@ -12,6 +12,13 @@
 
 TR_SUITE(nanomsg);
 
+#ifdef HAVE_NNG
+TR_TEST(nanomsg, nng_is_loaded_too)
+{
+    check_ne(dlsym(RTLD_DEFAULT, "nng_aio_reap"), NULL, "or the other test proves nothing");
+}
+#endif
+
 TR_TEST(nanomsg, criterion_speaks_through_nanomsg_and_not_through_nng)
 {
     void *nn_socket = dlsym(RTLD_DEFAULT, "nn_socket");
