@@ -10,6 +10,7 @@ EXTRA_DIST += lib/troupe.map
 # The same objects without the version script: tests that look inside link this one.
 check_LTLIBRARIES += libtroupe-internal.la
 libtroupe_internal_la_SOURCES =
+libtroupe_internal_la_DEPENDENCIES = $(libtroupe_la_OBJECTS)
 libtroupe_internal_la_LIBADD = $(libtroupe_la_OBJECTS) $(libtroupe_la_LIBADD)
 
 include $(top_srcdir)/lib/base/local.mk
