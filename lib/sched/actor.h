@@ -61,6 +61,7 @@ struct tri_task {
     bool spread;                         /* counted in its home's n_spread; constant */
     bool movable;                        /* constant */
     bool vital;                          /* constant */
+    bool uncounted;                      /* in no list of children: a root task; constant */
     _Alignas(16) char arg[TRI_ARG_INLINE]; /* the argument, or a pointer to it if it is larger */
 };
 _Static_assert(sizeof(struct tri_task) <= 160, "an unstarted task costs its record");

@@ -28,6 +28,7 @@ struct tri_runtime {
     struct tri_worker **workers;
     struct tri_conductor *conductor; /* NULL: none */
     struct tri_scope *root;
+    struct tri_task *root_task;
     bool virtual_time;               /* the simulator */
     bool spins;                      /* a worker may spin before it sleeps: several CPUs */
     bool deadlocked;                 /* virtual time: told so once; the only worker's */

@@ -58,6 +58,12 @@ struct tri_scope *tri_scope_new(struct tri_runtime *rt, struct tri_scope *parent
     return s;
 }
 
+void tri_scope_adopt(struct tri_scope *s, struct tri_task *t)
+{
+    t->a.scope = s;
+    t->uncounted = true;
+}
+
 void tri_scope_free(struct tri_scope *s)
 {
     if (s->parent) {

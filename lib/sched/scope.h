@@ -37,6 +37,9 @@ struct tri_scope *tri_scope_new(struct tri_runtime *rt, struct tri_scope *parent
                                 struct tri_task *owner, const struct tr_scope_opts *opts);
 void tri_scope_free(struct tri_scope *s);
 
+/* @t, which is in no scope, works in @s without being counted in it: the root task. */
+void tri_scope_adopt(struct tri_scope *s, struct tri_task *t);
+
 /* The record of @s, made now if need be. Returns 0, -ENOMEM, -EPERM, -EINVAL. */
 int tri_scope_use(tr_scope *s);
 

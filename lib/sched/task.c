@@ -21,6 +21,7 @@
 
 #include "base/log.h"
 #include "mem/alloc.h"
+#include "mem/fault.h"
 #include "sched/scope.h"
 #include "sched/task.h"
 
@@ -132,6 +133,7 @@ static struct tri_task *task_new(struct tri_worker *w, const struct tri_task_typ
     t->a.spawn_pc = pc;
     t->frame = NULL;
     t->spread = false;
+    t->uncounted = false;
     t->movable = opts && (opts->flags & TR_TASK_MOVABLE);
     t->vital = opts && (opts->flags & TR_TASK_VITAL);
     t->result = 0;
@@ -260,7 +262,7 @@ static void finish(struct tri_task *t, int result)
         atomic_fetch_sub_explicit(
             &atomic_load_explicit(&t->a.home, memory_order_relaxed)->n_spread, 1,
             memory_order_relaxed); /* an estimate */
-    if (scope)
+    if (!t->uncounted)
         tri_scope_remove(scope, &t->a, result, watched);
     /* release: the result. acquire: the joiner's registration. */
     joiner = atomic_exchange_explicit(&t->joiner, TRI_TASK_ENDED, memory_order_acq_rel);

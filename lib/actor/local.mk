@@ -1,0 +1,2 @@
+libtroupe_la_SOURCES += \
+    lib/actor/runtime.c lib/actor/runtime.h

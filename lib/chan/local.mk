@@ -1,0 +1,1 @@
+# libtroupe_la_SOURCES += lib/chan/x.c lib/chan/x.h

@@ -1,0 +1,2 @@
+unit_tests += tests/base/test_version
+valgrind_tests += tests/base/test_version

@@ -1,0 +1,1 @@
+# unit_tests += tests/mem/test_x

@@ -1,0 +1,1 @@
+# unit_tests += tests/sched/test_x
