@@ -22,11 +22,11 @@
 #include "mem/fault.h"
 #include "mem/stack.h"
 
-/* Room for handlers that we hand on to, a sanitizer's for instance. Untouched pages are free. */
+/* Room for handlers that we hand on to, a sanitizer's for instance; untouched it is free. */
 enum { ALT_BYTES = 64 * 1024 };
 
 /*
- * lock covers n_users and linked[]: the kernel, or a handler installed over ours, leads to ours.
+ * lock covers n_users and linked[]: the kernel, or a handler put over ours, leads to ours.
  * previous[] is written under it, while nothing leads to ours, and read by the handler.
  */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;

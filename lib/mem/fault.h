@@ -26,8 +26,8 @@ int tri_fault_install(void);
 void tri_fault_uninstall(void);
 
 /*
- * Gives the calling thread an alternate signal stack, which it needs before it runs a task; keeps
- * one that it has already. Enters and leaves of one thread nest. Returns 0 or -ENOMEM.
+ * Gives the calling thread an alternate signal stack, which it needs before it runs a task;
+ * keeps one that it has already. Enters and leaves of one thread nest. Returns 0 or -ENOMEM.
  */
 int tri_fault_thread_enter(void);
 void tri_fault_thread_leave(void);

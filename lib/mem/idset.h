@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * idset.h - a set of small numbers, one bit each: which objects of a block are free. It needs no
- * memory in the objects themselves, so a free one can have its pages given back.
+ * idset.h - a set of small numbers, one bit each: which objects of a block are free. It needs
+ * no memory in the objects themselves, so a free one can have its pages given back.
  *
  * Not safe by itself: the owner's lock covers it. Adding is O(1); taking scans upwards from
  * first, below which no bit is set, and so costs at most one pass over the words per refill.

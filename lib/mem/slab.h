@@ -44,7 +44,10 @@ struct tri_slab_cache {
     void *hot[TRI_SLAB_HOT]; /* the last one in is at n - 1 */
 };
 
-/* Makes an empty slab. @size_bytes: a multiple of 16, at most 64 KiB. Returns 0, -EINVAL, -ENOMEM. */
+/*
+ * Makes an empty slab. @size_bytes: a multiple of 16, at most 64 KiB.
+ * Returns 0, -EINVAL or -ENOMEM.
+ */
 int tri_slab_init(struct tri_slab *s, size_t size_bytes);
 
 /* Unmaps every record. All caches are finished, every record was put back. Accepts { 0 }. */
@@ -94,8 +97,8 @@ static inline void *tri_slab_at(const struct tri_slab *s, uint32_t index)
 
 /*
  * Calls @fn for every record ever made, free ones too, in the order of their indices.
- * Callers: any thread. @fn reads what it finds with the user's own rules; records made meanwhile
- * may be missed.
+ * Callers: any thread. @fn reads what it finds with the user's own rules; records made
+ * meanwhile may be missed.
  */
 void tri_slab_each(const struct tri_slab *s, void (*fn)(void *record, void *arg), void *arg);
 

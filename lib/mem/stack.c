@@ -231,7 +231,7 @@ static enum tri_guard next_kind(void)
 /* Guards the next slot of @a. A guard page that cannot be had is replaced by a canary. */
 static void *carve(struct arena *a)
 {
-    /* relaxed, load and store: the lock orders its writers, tri_stack_of() argues for itself. */
+    /* relaxed, load and store: the lock orders the writers; tri_stack_of() has its reason. */
     unsigned i = atomic_load_explicit(&a->n_carved, memory_order_relaxed);
     char *guard = a->base + i * stride();
     enum tri_guard k = next_kind();

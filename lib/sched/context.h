@@ -41,8 +41,8 @@ __attribute__((visibility("hidden"))) void tri_switch(void **save, void *to);
 
 /*
  * Makes a parked context that runs @fn(@arg) on the stack from @top_below_frame (rounded down
- * to 16) down to @low. Writes only just below @top_below_frame. @ctx stays where it is. @fn does
- * not return. With ThreadSanitizer at most some 8,000 contexts may exist.
+ * to 16) down to @low. Writes only just below @top_below_frame. @ctx stays where it is. @fn
+ * does not return. With ThreadSanitizer at most some 8,000 contexts may exist.
  */
 void tri_context_make(struct tri_context *ctx, void *top_below_frame, void *low,
                       void (*fn)(void *arg), void *arg);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* parked.c - for test_gdb.sh: parks one context three calls deep, starts none of another, aborts. */
+/* parked.c - for test_gdb.sh: parks one context three calls deep, makes another, aborts. */
 #include "config.h"
 
 #include <stdlib.h>

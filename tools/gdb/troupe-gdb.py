@@ -14,7 +14,7 @@ import re
 import gdb
 import gdb.unwinder
 
-# Words from the saved sp upwards, as lib/sched/switch-*.S lays them out, and where sp continues.
+# Words from the saved sp upwards (lib/sched/switch-*.S), how many, and the names of sp and pc.
 LAYOUTS = {
     "x86-64": (["r15", "r14", "r13", "r12", "rbx", "rbp", "rip"], 7, "rsp", "rip"),
     "aarch64": (["x%d" % n for n in range(19, 30)] + ["pc"], 20, "sp", "pc"),
@@ -42,7 +42,8 @@ class ParkedUnwinder(gdb.unwinder.Unwinder):
         names, n_words, sp_name, pc_name = layout(arch)
         word = gdb.lookup_type("unsigned long")
         # Frame ids must grow outwards: the parked sp stands for frame 0.
-        info = pending.create_unwind_info(FrameId(gdb.Value(self.sp), pending.read_register(pc_name)))
+        pc = pending.read_register(pc_name)
+        info = pending.create_unwind_info(FrameId(gdb.Value(self.sp), pc))
         for i, name in enumerate(names):
             value = gdb.Value(self.sp + 8 * i).cast(word.pointer()).dereference()
             info.add_saved_register(name, as_register(pending, name, value))
@@ -84,7 +85,8 @@ def backtrace(sp):
     start = re.search(r"^#1 ", text, re.M)
     if not start or not unwinder.has_answered:
         raise gdb.GdbError("troupe: nothing is parked at 0x%x" % sp)
-    return re.sub(r"^#(\d+)", lambda m: "#%d" % (int(m[1]) - 1), text[start.start():], flags=re.M)
+    text = text[start.start():]
+    return re.sub(r"^#(\d+)", lambda m: "#%d" % (int(m[1]) - 1), text, flags=re.M)
 
 
 class Troupe(gdb.Command):
@@ -103,7 +105,8 @@ class TroupeBacktrace(gdb.Command):
     def invoke(self, arg, from_tty):
         if not arg:
             raise gdb.GdbError("troupe bt SP: the saved stack pointer of a parked context")
-        gdb.write(backtrace(int(gdb.parse_and_eval(arg).cast(gdb.lookup_type("unsigned long")))))
+        word = gdb.lookup_type("unsigned long")
+        gdb.write(backtrace(int(gdb.parse_and_eval(arg).cast(word))))
 
 
 Troupe()
