@@ -48,16 +48,18 @@ struct tri_backend_ops {
     void (*poller_close)(struct tri_poller *p);
     /*
      * Waits until there are events, a wake, or @deadline, which has no drain bit; TR_NOW looks
-     * and does not wait. Returns how many events were stored, at most @max > 0; 0: a wake or the
-     * deadline, or for no reason. -EDEADLK: nothing can ever happen (simulator only).
+     * and does not wait. Returns how many events were stored, at most @max > 0; 0: a wake or
+     * the deadline, or for no reason. -EDEADLK: nothing can ever happen (simulator only).
      * What a thread stored before it called poller_wake is visible after the return.
      */
-    int (*poller_wait)(struct tri_poller *p, tr_time deadline, struct tri_event *ev, unsigned max);
-    /* Makes the wait under way, or else the next one, return. Any thread, signal handlers too. */
+    int (*poller_wait)(struct tri_poller *p, tr_time deadline, struct tri_event *ev,
+                       unsigned max);
+    /* Makes the wait under way, or else the next one, return. Any thread, also
+     * in a signal handler. */
     void (*poller_wake)(struct tri_poller *p);
     /*
-     * Reports @fd's readiness in both directions with @data, at each change and once for what is
-     * ready now. -EPERM: this kind of descriptor is always ready.  -EEXIST: it is in already.
+     * Reports @fd's readiness in both directions with @data, at each change and once for what
+     * is ready now. -EPERM: this kind of descriptor is always ready.  -EEXIST: it is in.
      */
     int (*poller_add)(struct tri_poller *p, int fd, void *data);
     /* Before @fd is closed. The owner may still get an event that was on its way: when it has
@@ -103,7 +105,8 @@ struct tri_backend_ops {
 
     /* --- signals and children */
 
-    /* A descriptor that is readable while one of @set, which the caller has blocked, is pending. */
+    /* A descriptor that is readable while one of @set, which the caller has blocked, is
+     * pending. */
     int (*signal_open)(struct tri_backend *b, const sigset_t *set);
     /* Takes one signal from such a descriptor; 0, or -EAGAIN. */
     int (*signal_read)(struct tri_backend *b, int fd, struct signalfd_siginfo *ret_info);

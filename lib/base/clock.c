@@ -4,9 +4,9 @@
  *
  * Why not the counter alone, with a scale of our own? Tried and measured (Sapphire Rapids under
  * KVM): clock_gettime 20.5 ns, our scale over a bare rdtsc 11.7 ns, over rdtscp 17 ns. The bare
- * one is read ahead of older loads: a thread that had just loaded another's instant then read one
- * up to 2.5 µs before it. The ordered one gains too little; and a scale of our own must stay
- * behind the kernel's, by up to a microsecond, so that a span measured from outside may be short.
+ * one is read ahead of older loads: a thread that had just loaded another's instant then read
+ * one up to 2.5 µs before it. The ordered one gains too little; and a scale of our own must
+ * stay behind the kernel's, by up to a microsecond, so that a span may be found short.
  */
 #include "config.h"
 

@@ -16,8 +16,8 @@ struct tri_list {
 };
 
 /* The object of @type whose member @member is the node @node. */
-#define tri_list_entry(node, type, member) \
-    ((type *)(void *)((char *)(node) - offsetof(type, member)))
+#define tri_list_entry(node, type, member)                                                     \
+    ((type *)(void *)((char *)(node)-offsetof(type, member)))
 
 static inline void tri_list_init(struct tri_list *head)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * rand.h - repeatable pseudo-random numbers: xoshiro256** by Blackman and Vigna, seeded through
- * splitmix64, so that any seed, also 0, gives a good state. Not for secrets. One owner at a time.
+ * splitmix64, so that any seed, also 0, gives a good state. Not for secrets. One owner.
  */
 #ifndef TRI_BASE_RAND_H
 #define TRI_BASE_RAND_H

@@ -20,7 +20,7 @@ void tri_wheel_init(struct tri_wheel *w, tr_time now)
     memset(w->map, 0, sizeof w->map);
 }
 
-/* The first tick of bucket @n, which is not empty: the cursor's digits above its level are its. */
+/* The first tick of bucket @n, which is not empty: its higher digits are the cursor's. */
 static uint64_t bucket_start(const struct tri_wheel *w, unsigned n)
 {
     unsigned shift = n / TRI_WHEEL_SLOTS * TRI_WHEEL_DIGIT_BITS;
@@ -92,7 +92,7 @@ unsigned tri_wheel_expire(struct tri_wheel *w, tr_time now, struct tri_list *exp
     uint64_t limit = tri_wheel_tick_of(now);
     unsigned taken = 0;
 
-    if (limit < w->tick) /* the clock went back: stand still, and compare with @now all the same */
+    if (limit < w->tick) /* the clock went back: stand still; @now counts all the same */
         limit = w->tick;
     while (w->levels) {
         unsigned n = tri_wheel_first(w);

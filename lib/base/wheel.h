@@ -9,15 +9,15 @@
  *                                                         ^ tick, the cursor
  *
  * The bucket of a timer is a function of its tick and the cursor: the level is that of the
- * highest 6-bit digit in which the two differ, the slot is the timer's digit there. A tick before
- * the cursor counts as the cursor's own. From this follow:
- *   - every timer of a level is due before every timer of the next, and the slots of a level are
- *     used from the cursor's digit upwards, so that the first bucket is found by two bit scans;
- *   - timers of one tick are always in one bucket, and leave it in the order of their insertion.
+ * highest 6-bit digit in which the two differ, the slot is the timer's digit there. A tick
+ * before the cursor counts as the cursor's own. From this follow:
+ *   - every timer of a level is due before every timer of the next, and the slots of a level
+ *     are used from the cursor's digit upwards: two bit scans find the first bucket;
+ *   - timers of one tick are always in one bucket, and leave it in the order of insertion.
  * When the cursor enters a bucket above level 0, its timers move down (tri_wheel_expire).
  *
- * A bucket and its min are valid only while its bit in map[] is set; min is a lower bound of the
- * deadlines in it, exact until the earliest of them is removed.
+ * A bucket and its min are valid only while its bit in map[] is set; min is a lower bound of
+ * the deadlines in it, exact until the earliest of them is removed.
  *
  * One owner, no locks. A timer lives in its user's memory and must stay there while armed.
  */
@@ -38,7 +38,7 @@ enum {
     TRI_WHEEL_SLOTS = 1 << TRI_WHEEL_DIGIT_BITS,
     TRI_WHEEL_LEVELS = 8, /* 8 * 6 + 15 bits: every positive tr_time */
     TRI_WHEEL_BUCKETS = TRI_WHEEL_LEVELS * TRI_WHEEL_SLOTS,
-    TRI_WHEEL_EXPIRED = TRI_WHEEL_BUCKETS, /* bucket number of a timer in a list of expired ones */
+    TRI_WHEEL_EXPIRED = TRI_WHEEL_BUCKETS, /* the bucket of a timer that has expired */
 };
 
 #define TRI_WHEEL_TICK ((tr_time)1 << TRI_WHEEL_TICK_SHIFT)
@@ -68,12 +68,13 @@ struct tri_wheel {
 void tri_wheel_init(struct tri_wheel *w, tr_time now);
 
 /*
- * Moves every timer with a deadline <= @now, and no other, to the end of @expired: by ticks, and
- * within a tick by insertion; a deadline already past when it was inserted counts as of the tick
- * of that moment. Returns how many. A @now before an earlier one is allowed: the cursor stands.
+ * Moves every timer with a deadline <= @now, and no other, to the end of @expired: by ticks,
+ * and within a tick by insertion; a deadline already past when it was inserted counts as of the
+ * tick of that moment. Returns how many. A @now before an earlier one is allowed: the cursor
+ * stands.
  *
- * A timer in @expired still counts as armed, and tri_wheel_remove takes it out, so that whatever
- * one expired timer sets off may remove the others. tri_wheel_pop takes the first.
+ * A timer in @expired still counts as armed, and tri_wheel_remove takes it out, so that
+ * whatever one expired timer sets off may remove the others. tri_wheel_pop takes the first.
  */
 unsigned tri_wheel_expire(struct tri_wheel *w, tr_time now, struct tri_list *expired);
 
@@ -168,9 +169,9 @@ static inline unsigned tri_wheel_first(const struct tri_wheel *w)
 }
 
 /*
- * No timer is due before the returned instant: the deadline of the first timer, or an earlier one
- * in the same bucket if that was removed. TR_NEVER: no timer. To sleep until then, expire, and
- * ask again is never late.
+ * No timer is due before the returned instant: the deadline of the first timer, or an earlier
+ * one in the same bucket if that was removed. TR_NEVER: no timer. To sleep until then, expire,
+ * and ask again is never late.
  */
 static inline tr_time tri_wheel_next(const struct tri_wheel *w)
 {

@@ -2,18 +2,19 @@
 /*
  * epoll.c - a poller: an epoll instance and an eventfd that interrupts its wait.
  *
- * The eventfd is registered edge-triggered, once, and never read: each write to it is an edge, so
- * that a wake costs its sleeper no system call of its own. (Its counter is full after 2^64 - 2.)
+ * The eventfd is registered edge-triggered, once, and never read: each write to it is an edge,
+ * so that a wake costs its sleeper no system call of its own. (Its counter is full after 2^64 -
+ * 2.)
  *
  * No wake is lost, and of many before one return only the first writes:
  *
  *     waker:   stores the work; was = exchange(is_woken, true); if !was: write(eventfd)
  *     sleeper: epoll_wait; exchange(is_woken, false); looks for work
  *
- * If the waker's exchange comes first, the sleeper's reads the waker's true and sees the work; an
- * edge may be left over and ends one more wait for nothing. If it comes second, it finds false
- * and writes, and the edge stays in the instance until a wait fetches it. The sleeper's memory is
- * kept alive by the caller: nobody wakes a poller that is being closed.
+ * If the waker's exchange comes first, the sleeper's reads the waker's true and sees the work;
+ * an edge may be left over and ends one more wait for nothing. If it comes second, it finds
+ * false and writes, and the edge stays in the instance until a wait fetches it. The sleeper's
+ * memory is kept alive by the caller: nobody wakes a poller that is being closed.
  */
 #include "config.h"
 
@@ -29,9 +30,9 @@
 #include "reactor/epoll.h"
 
 enum {
-    MAX_EVENTS = 128,         /* fetched by one call; the rest waits in the instance */
-    SLACK_MATTERS = 20000000, /* ns: from here on the kernel's 0.1 % slack is worth a wake */
-    SLACK_SHARE = 128,        /* the last part of a long sleep, above the slack at any niceness */
+    MAX_EVENTS = 128,        /* fetched by one call; the rest waits in the instance */
+    SLACK_MATTERS = 8000000, /* ns: from here on the kernel's 0.1 % slack is worth a wake */
+    SLACK_SHARE = 128,       /* the last part of a long sleep, above any slack */
 };
 
 struct tri_poller {
@@ -101,7 +102,7 @@ void tri_epoll_wake(struct tri_poller *p)
     /* acq_rel: the work stored before is seen by the owner's exchange in take_wake(); and ours
      * goes on from that one, so that a false found here means a later look of the owner. */
     if (!atomic_exchange_explicit(&p->is_woken, true, memory_order_acq_rel))
-        (void)!write(p->wakefd, &one, sizeof one); /* fails only when full: then it is an edge */
+        (void)!write(p->wakefd, &one, sizeof one); /* full: an edge all the same */
     errno = saved;
 }
 
@@ -153,7 +154,8 @@ static tr_time next_span(tr_time deadline)
     return span > SLACK_MATTERS ? span - span / SLACK_SHARE : span;
 }
 
-/* Whether next_span may have stopped short of the deadline: every span that it cuts is this long. */
+/* Whether next_span may have stopped short of the deadline: every span that it cuts is this
+ * long. */
 static bool was_cut(tr_time span)
 {
     return span >= SLACK_MATTERS - SLACK_MATTERS / SLACK_SHARE;

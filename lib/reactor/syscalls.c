@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * syscalls.c - the kernel's calls as the backend table has them: errno becomes the result, and a
- * call that a signal handler interrupted is made again.
+ * syscalls.c - the kernel's calls as the backend table has them: errno becomes the result, and
+ * a call that a signal handler interrupted is made again.
  */
 #include "config.h"
 
@@ -19,13 +19,13 @@
 #include "reactor/epoll.h"
 
 /* The value of the system call @call, made again while interrupted; -errno for -1. */
-#define RESULT(type, call)                           \
-    __extension__({                                  \
-        type result_;                                \
-        do                                           \
-            result_ = (type)(call);                  \
-        while (result_ < 0 && errno == EINTR);       \
-        result_ < 0 ? (type)-errno : result_;        \
+#define RESULT(type, call)                                                                     \
+    __extension__({                                                                            \
+        type result_;                                                                          \
+        do                                                                                     \
+            result_ = (type)(call);                                                            \
+        while (result_ < 0 && errno == EINTR);                                                 \
+        result_ < 0 ? (type)-errno : result_;                                                  \
     })
 
 static tr_time sys_now(struct tri_backend *b)
@@ -75,7 +75,8 @@ static int sys_accept(struct tri_backend *b, int fd, struct sockaddr *addr, sock
     return RESULT(int, accept4(fd, addr, len, SOCK_NONBLOCK | SOCK_CLOEXEC));
 }
 
-static int sys_connect(struct tri_backend *b, int fd, const struct sockaddr *addr, socklen_t len)
+static int sys_connect(struct tri_backend *b, int fd, const struct sockaddr *addr,
+                       socklen_t len)
 {
     (void)b;
     /* interrupted: it goes on by itself, as -EINPROGRESS does; a second call would say so */
@@ -96,7 +97,8 @@ static ssize_t sys_send(struct tri_backend *b, int fd, const void *buf, size_t s
     return RESULT(ssize_t, send(fd, buf, size, flags | MSG_NOSIGNAL));
 }
 
-static ssize_t sys_sendv(struct tri_backend *b, int fd, const struct iovec *iov, int n, int flags)
+static ssize_t sys_sendv(struct tri_backend *b, int fd, const struct iovec *iov, int n,
+                         int flags)
 {
     struct msghdr m = { .msg_iovlen = (size_t)n };
 
