@@ -34,7 +34,7 @@ TESTS += $(unit_tests_no_tsan)
 endif
 
 script_tests += tools/check-source.sh tools/check-layers.sh tools/check-exports.sh tools/check-headers.sh
-EXTRA_DIST += $(script_tests) tests/tsan.supp tests/valgrind.supp
+EXTRA_DIST += $(script_tests) tests/tsan.supp
 
 # --- how they are linked
 AM_CPPFLAGS += -I$(top_srcdir)/tests
@@ -65,8 +65,7 @@ AM_TESTS_ENVIRONMENT = \
     TSAN_OPTIONS=suppressions=$(abs_top_srcdir)/tests/tsan.supp:$${TSAN_OPTIONS}; export TSAN_OPTIONS;
 
 # The quick subset under memcheck; wants --with-harness=plain, where a test is a forked child.
-VALGRIND_RUN = $(VALGRIND) --quiet --error-exitcode=99 --leak-check=no --fair-sched=yes \
-    --suppressions=$(abs_top_srcdir)/tests/valgrind.supp
+VALGRIND_RUN = $(VALGRIND) --quiet --error-exitcode=99 --leak-check=no --fair-sched=yes
 if HARNESS_PLAIN
 check-valgrind: $(check_LTLIBRARIES) $(valgrind_tests)
 	$(AM_V_at)test -n '$(VALGRIND)' || { echo 'check-valgrind: valgrind was not found by configure' >&2; exit 1; }

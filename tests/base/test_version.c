@@ -13,6 +13,7 @@ TR_TEST(version, library_and_headers_agree)
 {
     char text[32];
 
-    snprintf(text, sizeof text, "%d.%d.%d", TR_VERSION_MAJOR, TR_VERSION_MINOR, TR_VERSION_MICRO);
+    snprintf(text, sizeof text, "%d.%d.%d", TR_VERSION_MAJOR, TR_VERSION_MINOR,
+             TR_VERSION_MICRO);
     check_str(tr_version(), text);
 }

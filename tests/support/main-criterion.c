@@ -23,17 +23,18 @@
 static void arm_the_last_resort(double limit)
 {
     struct sigevent kill = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL };
+    struct itimerspec when = { .it_value.tv_sec = (time_t)limit + 1 };
     timer_t timer;
 
     check_eq(timer_create(CLOCK_MONOTONIC, &kill, &timer), 0);
-    check_eq(timer_settime(timer, 0, &(struct itimerspec){ .it_value.tv_sec = (time_t)limit + 1 }, NULL), 0);
+    check_eq(timer_settime(timer, 0, &when, NULL), 0);
 }
 
 /* In the runner: a crash may be that timer's work. */
 ReportHook(TEST_CRASH)(struct criterion_test_stats *stats)
 {
-    printf("# %s/%s crashed, or had timed out after %g s with SIGPROF blocked\n", stats->test->category,
-           stats->test->name, tri_test_limit(stats->test->data->data));
+    printf("# %s/%s crashed, or had timed out after %g s with SIGPROF blocked\n",
+           stats->test->category, stats->test->name, tri_test_limit(stats->test->data->data));
     fflush(stdout);
 }
 
@@ -55,9 +56,8 @@ void tri_criterion_run(const struct tr_test *t)
 /* Criterion's own option only lowers a limit, and a test without one may hang for ever. */
 static void set_limits(struct criterion_test_set *set)
 {
-    FOREACH_SET(struct criterion_suite_set *s, set->suites)
-    {
-        FOREACH_SET(struct criterion_test *t, s->tests)
+    FOREACH_SET (struct criterion_suite_set *s, set->suites) {
+        FOREACH_SET (struct criterion_test *t, s->tests)
             t->data->timeout = tri_test_limit(t->data->data);
     }
 }

@@ -56,6 +56,7 @@ _Noreturn static void child(const struct tr_test *t, const sigset_t *mask)
 static int wait_child(pid_t pid, double limit, int *ret_status)
 {
     double end = seconds() + limit, left;
+    struct timespec ts;
     sigset_t chld;
 
     sigemptyset(&chld);
@@ -64,8 +65,9 @@ static int wait_child(pid_t pid, double limit, int *ret_status)
         left = end - seconds();
         if (left <= 0)
             return -ETIMEDOUT;
-        sigtimedwait(&chld, NULL, &(struct timespec){ .tv_sec = (time_t)left,
-                                                      .tv_nsec = (long)((left - (double)(time_t)left) * 1e9) });
+        ts.tv_sec = (time_t)left;
+        ts.tv_nsec = (long)((left - (double)ts.tv_sec) * 1e9);
+        sigtimedwait(&chld, NULL, &ts);
     }
     return 0;
 }
@@ -76,7 +78,8 @@ static void print_threads(pid_t pid)
     char command[128];
 
     snprintf(command, sizeof command,
-             "for s in /proc/%d/task/*/stat; do echo \"#   $(cut -c 1-40 \"$s\")\"; done", (int)pid);
+             "for s in /proc/%d/task/*/stat; do echo \"#   $(cut -c 1-40 \"$s\")\"; done",
+             (int)pid);
     if (system(command) != 0)
         printf("#   (no list of threads)\n");
 }

@@ -90,20 +90,36 @@ static int order(struct tri_value a, struct tri_value b)
     return (bits(a) > bits(b)) - (bits(a) < bits(b));
 }
 
-bool tri_check_order(struct tri_place at, enum tri_op op, struct tri_value a, struct tri_value b,
-                     const char *why)
+static bool holds(enum tri_op op, int o)
+{
+    switch (op) {
+    case TRI_EQ:
+        return o == 0;
+    case TRI_NE:
+        return o != 0;
+    case TRI_LT:
+        return o < 0;
+    case TRI_LE:
+        return o <= 0;
+    case TRI_GT:
+        return o > 0;
+    case TRI_GE:
+        return o >= 0;
+    }
+    return false;
+}
+
+bool tri_check_order(struct tri_place at, enum tri_op op, struct tri_value a,
+                     struct tri_value b, const char *why)
 {
     static const char *const not_so[] = {
         [TRI_EQ] = "is not equal to",     [TRI_NE] = "is equal to",
         [TRI_LT] = "is not less than",    [TRI_LE] = "is not at most",
         [TRI_GT] = "is not greater than", [TRI_GE] = "is not at least",
     };
-    int o = order(a, b);
-    bool held[] = { [TRI_EQ] = o == 0, [TRI_NE] = o != 0, [TRI_LT] = o < 0,
-                    [TRI_LE] = o <= 0, [TRI_GT] = o > 0,  [TRI_GE] = o >= 0 };
     char a_text[48], b_text[48], found[160];
 
-    if (held[op])
+    if (holds(op, order(a, b)))
         return true;
     print_value(a_text, sizeof a_text, a);
     print_value(b_text, sizeof b_text, b);

@@ -33,8 +33,8 @@
 #ifdef HAVE_VALGRIND
 #include <valgrind/memcheck.h>
 #else
-#define RUNNING_ON_VALGRIND    0
-#define VALGRIND_COUNT_ERRORS  0
+#define RUNNING_ON_VALGRIND   0
+#define VALGRIND_COUNT_ERRORS 0
 #endif
 
 enum { WORD_BITS = sizeof(unsigned long) * CHAR_BIT };
@@ -76,7 +76,8 @@ static void report_fd(int fd, void *arg)
     size_t word = (size_t)fd / WORD_BITS;
     char path[32], target[200] = "";
 
-    if (word < sizeof g->fds / sizeof g->fds[0] && (g->fds[word] & 1ul << ((unsigned)fd % WORD_BITS)))
+    if (word < sizeof g->fds / sizeof g->fds[0] &&
+        (g->fds[word] & 1ul << ((unsigned)fd % WORD_BITS)))
         return;
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     if (readlink(path, target, sizeof target - 1) < 0)
