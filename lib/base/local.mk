@@ -11,4 +11,3 @@ libtroupe_la_SOURCES += \
     lib/base/relax.h \
     lib/base/version.c \
     lib/base/wheel.c lib/base/wheel.h
-EXTRA_DIST += lib/base/README.md
