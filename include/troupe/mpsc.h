@@ -38,7 +38,7 @@ typedef struct tr_mpsc_rx {
 struct tr_mpsc_counts {
     uint64_t n_sent;     /* every call of a send form */
     uint64_t n_received;
-    uint64_t n_back;     /* handed back: full, closed, cancelled, timed out; of closed ends and @tx */
+    uint64_t n_back;     /* handed back: full, closed, cancelled, timed out; by closed ends */
     uint64_t n_dropped;  /* dropped by the channel: the receiver had gone */
 };
 
