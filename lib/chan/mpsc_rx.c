@@ -15,6 +15,7 @@
 
 #include "base/relax.h"
 #include "chan/mpsc.h"
+#include "sched/worker.h"
 
 enum { N_SPIN = 100 }; /* some microseconds: a copy by a sender that was not preempted */
 

@@ -21,6 +21,7 @@
 #include <errno.h>
 
 #include "chan/mpsc.h"
+#include "sched/worker.h"
 
 /* True if @pos may be claimed: head has come near enough. */
 static inline bool is_near(const struct tri_mpsc *c, uint64_t pos, uint64_t head)
