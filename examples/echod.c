@@ -48,20 +48,21 @@ TR_TASK(conn, struct conn, conn_drop);
 static int conn(struct conn *c)
 {
     char line[1024];
-    ssize_t n, r;
+    ssize_t n = 0, r;
 
-    while ((n = tr_read_line(&c->s, line, sizeof line, TR_UNTIL_DRAIN)) > 0) {
+    while (!tr_self_is_draining() &&
+           (n = tr_read_line(&c->s, line, sizeof line, TR_UNTIL_DRAIN)) > 0) {
         const struct cfg *k = cfgw_get(&c->cfg); /* valid until the next call on this end */
         struct tally st = { .bytes = (unsigned)n, .fail = strcmp(line, "fail\n") == 0 };
 
-        r = tr_printf(&c->s, tr_after(TR_S(1)), "%s: %s", k->prefix, line);
-        if (r < 0)
-            return (int)r;
-        r = statq_send(&c->st, &st, TR_NEVER);
-        if (r < 0)
+        if ((r = tr_printf(&c->s, tr_after(TR_S(1)), "%s: ", k->prefix)) < 0 ||
+            (r = tr_write(&c->s, line, (size_t)n, tr_after(TR_S(1)))) < 0 ||
+            (r = statq_send(&c->st, &st, TR_NEVER)) < 0)
             return (int)r;
     }
-    return n == -ESHUTDOWN ? 0 : (int)n; /* drained between two lines: a clean end */
+    if (n < 0 && n != -ESHUTDOWN)
+        return (int)n;
+    return tr_sock_finish(&c->s, tr_after(TR_MS(200))) == -ECANCELED ? -ECANCELED : 0;
 }
 
 /* What every connection gets a clone of. */
@@ -102,8 +103,8 @@ TR_TASK(door, struct door, door_drop);
 static int door(struct door *d)
 {
     tr_scope conns TR_CLEANUP(tr_scope_end) =
-        tr_scope_open(&(struct tr_scope_opts){ .name = "conns", .policy = TR_COLLECT });
-    int r = tr_serve(&d->listener, &conns, NULL, TR_UNTIL_DRAIN, conn_open, &d->hub);
+        tr_scope_open(&(struct tr_scope_opts){ .name = "conns", .policy = TR_POLICY_COLLECT });
+    int r = tr_serve(&d->listener, &conns, NULL, conn_open, &d->hub, TR_UNTIL_DRAIN);
 
     return r < 0 ? r : tr_scope_join(&conns, TR_NEVER); /* busy ones finish their line */
 }
@@ -112,7 +113,7 @@ static int door(struct door *d)
 
 struct book {
     statq_rx rx;
-    unsigned long lines, bytes, restarts;
+    unsigned long lines, bytes, starts;
 };
 
 static void book_drop(struct book *b)
@@ -144,16 +145,17 @@ static int count_start(tr_scope *scope, void *arg)
 {
     struct count c = { arg };
 
-    c.book->restarts++;
+    c.book->starts++;
     return count_spawn(scope, &c, NULL);
 }
 
 /* Keeps the receiving end while the counting task fails and comes back. */
 static int book(struct book *b)
 {
-    int r = tr_supervise(&(struct tr_restart_opts){ .name = "count" }, TR_NEVER, count_start, b);
+    int r = tr_supervise(&(struct tr_restart_opts){ .name = "count" }, count_start, b, TR_NEVER);
 
-    printf("echod: %lu lines, %lu bytes, %lu restarts\n", b->lines, b->bytes, b->restarts - 1);
+    printf("echod: %lu lines, %lu bytes, %lu restarts\n", b->lines, b->bytes,
+           b->starts ? b->starts - 1 : 0);
     return r;
 }
 
@@ -224,6 +226,7 @@ static int options_parse(int argc, char **argv, struct options *ret_options)
 
 static int echod(tr_scope *root, int argc, char **argv)
 {
+    static const struct tr_task_opts vital = { .flags = TR_TASK_VITAL };
     struct options o;
     struct cfg first;
     char address[64];
@@ -247,7 +250,7 @@ static int echod(tr_scope *root, int argc, char **argv)
     }
     fprintf(stderr, "echod: listening on 127.0.0.1:%d\n", tr_sock_port(&d.listener));
 
-    if ((r = book_spawn(root, &b, NULL)) < 0 || (r = door_spawn(root, &d, NULL)) < 0)
+    if ((r = book_spawn(root, &b, &vital)) < 0 || (r = door_spawn(root, &d, &vital)) < 0)
         return r;
     while ((r = tr_signal_recv(&hup, TR_UNTIL_DRAIN, NULL)) == 0)
         cfg_reload(o.config, &cfg);

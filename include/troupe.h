@@ -18,6 +18,7 @@
 #include <troupe/task.h>
 #include <troupe/time.h>
 #include <troupe/types.h>
+#include <troupe/version.h>
 #include <troupe/watch.h>
 
 #endif /* TROUPE_H */

@@ -18,9 +18,9 @@
  *     r = ctr_send(&ref, &m, TR_NEVER);
  *
  * The function owns *m: what it leaves in it is dropped after it returns. It returns 0, or a
- * negative errno, which ends the handler as a failure; tr_handler_stop() ends it cleanly. It also ends,
- * after the queued messages, when every reference is closed, and when its scope drains; when the
- * scope is cancelled the queued messages are dropped. Two messages of one handler never run at
+ * negative errno, which ends the handler as a failure; tr_handler_stop() ends it cleanly. It also
+ * ends, after the queued messages, when every reference is closed; when its scope is cancelled
+ * the queued messages are dropped. A drain alone does not touch it. Two messages of one handler never run at
  * the same time, but they may run on different workers.
  */
 #ifndef TROUPE_HANDLER_H
@@ -34,6 +34,11 @@ TR_BEGIN_DECLS
 struct tr_handler_opts {
     const char *name; /* for reports; lives as long as the handler. NULL: the TR_HANDLER name */
     size_t capacity;  /* messages in the mailbox; 0: 16 */
+    unsigned flags;   /* enum tr_handler_flag */
+};
+
+enum tr_handler_flag {
+    TR_HANDLER_UNTIL_DRAIN = 1u << 0, /* a drain shuts the mailbox; what is queued still runs */
 };
 
 struct tri_handler_type {
@@ -59,19 +64,38 @@ struct tri_handler_type {
  *
  * for use in a handler: as name_try_send, but a message that finds the mailbox of @to full waits
  * in the outbox of the running handler, which takes no further message until there is room:
- * back-pressure without waiting. -EAGAIN: the outbox is taken too.
+ * back-pressure without waiting. -EAGAIN: the outbox is taken too.  -EPERM: not in a handler.
+ * A message in the outbox of a handler that ends is dropped. Two handlers that post to each
+ * other while both are full wait for ever.
  *
  *     int name_timer(tr_time at, message *m);
  *
  * for use in the handler itself: moves *@m into its timer, which puts it before the queued
- * messages at @at. One timer a handler: a second call drops the first message. TR_NEVER: off.
+ * messages at @at. One timer a handler: a second call drops the first message. TR_NEVER: off, @m
+ * may be NULL then.
+ *
+ * Over several files: TR_HANDLER_REF(name, message, drop_message) in a header declares the
+ * reference and its functions, TR_HANDLER_BODY(name, state, message, drop_state) in one file the
+ * rest.
  */
 #define TR_HANDLER(name, state, message, drop_state, drop_message)                             \
-    static int name(state *self, message *m);                                                  \
+    TR_HANDLER_REF(name, message, drop_message);                                               \
+    TR_HANDLER_BODY(name, state, message, drop_state)
+
+#define TR_HANDLER_REF(name, message, drop_message)                                            \
     TRI_TYPE(name, message, drop_message);                                                     \
     typedef struct name##_ref {                                                                \
         tr_mpsc_tx end;                                                                        \
     } name##_ref;                                                                              \
+    TR_GENERATED TR_CHECK int name##_post(name##_ref *to, message *m)                          \
+    {                                                                                          \
+        return tr_handler_post(&to->end, m);                                                   \
+    }                                                                                          \
+    TRI_MPSC_TX(name, name##_ref, message)
+
+#define TR_HANDLER_BODY(name, state, message, drop_state)                                      \
+    TR_STATIC_ASSERT(__alignof__(state) <= 16, "states are aligned to 16 bytes at most");      \
+    static int name(state *self, message *m);                                                  \
     TR_GENERATED int name##_tri_run(void *self, void *m)                                       \
     {                                                                                          \
         return name((state *)self, (message *)m);                                              \
@@ -92,15 +116,11 @@ struct tri_handler_type {
         return tr_handler_spawn(scope, &name##_tri_handler, self, opts,                        \
                                 ret_ref ? &ret_ref->end : NULL);                               \
     }                                                                                          \
-    TR_GENERATED TR_CHECK int name##_post(name##_ref *to, message *m)                          \
-    {                                                                                          \
-        return tr_handler_post(&to->end, m);                                                   \
-    }                                                                                          \
     TR_GENERATED TR_CHECK int name##_timer(tr_time at, message *m)                             \
     {                                                                                          \
         return tr_handler_timer(&name##_tri_handler, at, m);                                   \
     }                                                                                          \
-    TRI_MPSC_TX(name, name##_ref, message)
+    struct name##_tri_semicolon_body
 
 /* The untyped forms below TR_HANDLER. */
 TR_API TR_CHECK int tr_handler_spawn(tr_scope *scope, const struct tri_handler_type *type,

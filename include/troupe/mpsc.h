@@ -38,7 +38,7 @@ typedef struct tr_mpsc_rx {
 struct tr_mpsc_counts {
     uint64_t n_sent;     /* every call of a send form */
     uint64_t n_received;
-    uint64_t n_back;     /* handed back: full, closed, cancelled, timed out; by closed ends */
+    uint64_t n_back;     /* handed back on failure; of closed sending ends and the one asked */
     uint64_t n_dropped;  /* dropped by the channel: the receiver had gone */
 };
 
@@ -65,6 +65,7 @@ TR_API bool tr_mpsc_tx_is_closed(const tr_mpsc_tx *tx);
 TR_API size_t tr_mpsc_len(const tr_mpsc_rx *rx);
 TR_API size_t tr_mpsc_capacity(const tr_mpsc_tx *tx);
 TR_API void tr_mpsc_counts(const tr_mpsc_rx *rx, struct tr_mpsc_counts *ret_counts);
+TR_API void tr_mpsc_tx_counts(const tr_mpsc_tx *tx, struct tr_mpsc_counts *ret_counts);
 
 /*
  * Declares the channel type @name of messages of @type, released by @drop_fn; ends with ';'.
@@ -91,6 +92,9 @@ TR_API void tr_mpsc_counts(const tr_mpsc_rx *rx, struct tr_mpsc_counts *ret_coun
  * name_tx_close(&tx), name_rx_close(&rx): never wait, leave the end empty. When the receiver
  *   goes, what is queued is dropped at once; when the last sender goes, the receiver drains.
  * name_tx_is_closed(&tx): a send would return -EPIPE.  name_len(&rx): a snapshot.
+ * name_counts(&rx, &counts), name_tx_counts(&tx, &counts): what became of the messages; exact
+ *   when nobody sends and the other sending ends are closed.
+ * Sends into an unbounded channel may also return -ENOMEM.
  */
 #define TR_MPSC(name, type, drop_fn)                                                           \
     TRI_TYPE(name, type, drop_fn);                                                             \
@@ -175,6 +179,10 @@ TR_API void tr_mpsc_counts(const tr_mpsc_rx *rx, struct tr_mpsc_counts *ret_coun
     TR_GENERATED bool tx_type##_is_closed(const tx_type *tx)                                   \
     {                                                                                          \
         return tr_mpsc_tx_is_closed(&tx->end);                                                 \
+    }                                                                                          \
+    TR_GENERATED void tx_type##_counts(const tx_type *tx, struct tr_mpsc_counts *ret_counts)    \
+    {                                                                                          \
+        tr_mpsc_tx_counts(&tx->end, ret_counts);                                               \
     }                                                                                          \
     TR_GENERATED size_t tx_type##_capacity(const tx_type *tx)                                  \
     {                                                                                          \

@@ -27,7 +27,8 @@ typedef int tr_app_fn(tr_scope *root, int argc, char **argv);
 
 /*
  * Runs @fn(root scope, @arg) as the root task of a new runtime and waits until it and the whole
- * root scope have ended. When @fn returns, what still runs in the root scope is cancelled.
+ * root scope have ended. When @fn returns, what still runs in the root scope is cancelled. The
+ * root scope collects; the root task is not counted in it, but meets its drain and cancel.
  * Returns:  what @fn returned.  -EINVAL: bad options.  -ENOMEM, -EMFILE, -EAGAIN: the runtime
  *           could not be started.  -EDEADLK: the caller is an actor.  -EOWNERDEAD: a forked child.
  * Callers:  plain threads, several at once.
@@ -37,10 +38,11 @@ TR_API int tr_run_with(const struct tr_runtime_opts *opts, tr_run_fn *fn, void *
 
 /*
  * A daemon: as tr_run_with(), and signals. The first TERM or INT raises the shutdown level to
- * TR_DRAIN, which drains the root scope; the second, or the end of the stop budget, to TR_ABORT; the
- * third leaves at once. The last line on standard error is a summary of the stop.
- * Returns the exit status: 0: everything stopped in time.  1: @app or a child failed.  124: the
- * deadline was missed.  128 + n: forced by signal n.
+ * TR_LEVEL_DRAIN, which drains the root scope; the second, or the end of the stop budget, to
+ * TR_LEVEL_ABORT; the third leaves at once. The last line on standard error is a summary of the stop.
+ * Returns the exit status: 0: everything stopped in time.  1: @app returned another failure than
+ * those of a stop, or a direct child of the root scope failed.  124: the stop budget was missed,
+ * or @app returned -ETIMEDOUT.  128 + n: forced by signal n.
  * Callers:  main(), before other threads exist.
  */
 TR_API int tr_main(const char *name, tr_app_fn *app, int argc, char **argv);

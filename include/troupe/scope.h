@@ -15,14 +15,15 @@
 #ifndef TROUPE_SCOPE_H
 #define TROUPE_SCOPE_H
 
+#include <troupe/select.h>
 #include <troupe/time.h>
 #include <troupe/types.h>
 
 TR_BEGIN_DECLS
 
 enum tr_policy {
-    TR_FAIL_FAST, /* the first failure cancels the siblings and is the scope's result */
-    TR_COLLECT,   /* failures are counted and reported to the hook; siblings go on */
+    TR_POLICY_FAIL_FAST, /* the first failure cancels the siblings and is the scope's result */
+    TR_POLICY_COLLECT,   /* failures are counted and reported to the hook; siblings go on */
 };
 
 struct tr_scope_opts {
@@ -33,33 +34,38 @@ struct tr_scope_opts {
 
 typedef struct tr_scope {
     struct tr_scope_opts opts;
+    struct tri_task *owner;
     struct tri_scope *impl; /* NULL until the first spawn */
+    bool born_cancelled;
 } tr_scope;
 
-/* Makes a scope of the calling task; @opts NULL: unnamed, fail-fast. Cannot fail. */
-static inline tr_scope tr_scope_open(const struct tr_scope_opts *opts)
-{
-    tr_scope s = { { NULL, TR_FAIL_FAST, 0 }, NULL };
-
-    if (opts)
-        s.opts = *opts;
-    return s;
-}
+/*
+ * Makes a scope of the calling task; @opts NULL: unnamed, fail-fast. Cannot fail; in a thread
+ * that runs no task it gives a scope in which every spawn returns -EPERM. The first spawn into a
+ * scope is its owner's. Drain and cancel of a scope reach every scope that its tasks have
+ * opened, and scopes opened later are born so.
+ */
+TR_API tr_scope tr_scope_open(const struct tr_scope_opts *opts);
 
 /*
  * Waits until every child has ended.
- * Returns:  0: all ended without a failure.  In a fail-fast scope the first failure, in a
- *           collecting one 0; their number is tr_scope_failures().  -ETIMEDOUT, -ESHUTDOWN,
+ * Returns:  0: all ended without a failure.  In a fail-fast scope the first failure; in a
+ *           collecting one that of a vital task, else 0, and tr_scope_failures() counts.  -ETIMEDOUT, -ESHUTDOWN,
  *           -ECANCELED: children are still running, call it again.
- * Callers:  the task that opened the scope; -EPERM elsewhere.
+ * Callers:  the task that opened the scope (the root task has opened the root scope); -EPERM
+ *           elsewhere.
  */
 TR_API TR_CHECK int tr_scope_join(tr_scope *s, tr_time deadline);
+
+/* An arm of tr_select() that is ready when no child is left. Join then. Disabled before a spawn. */
+TR_API tr_arm tr_scope_join_arm(tr_scope *s);
 
 /*
  * Stops gently: waits that carry the drain bit end with -ESHUTDOWN, work under way goes on. At
  * @deadline what is left is cancelled; then joins.
- * Returns:  as tr_scope_join() of a scope whose children all ended, or -ETIMEDOUT: some had to
- *           be cancelled.
+ * Returns:  as tr_scope_join() of a scope whose children all ended.  -ETIMEDOUT: some had to be
+ *           cancelled.  -ECANCELED: the caller was cancelled, and so they were at once. In every
+ *           case all have ended.
  */
 TR_API int tr_scope_drain(tr_scope *s, tr_time deadline);
 
@@ -79,7 +85,7 @@ TR_API void tr_scope_end(tr_scope *s);
 TR_API size_t tr_scope_len(const tr_scope *s);
 TR_API size_t tr_scope_failures(const tr_scope *s);
 
-/* The scope drains, or is cancelled. False for a scope without children so far. */
+/* The scope drains, or is cancelled. */
 TR_API bool tr_scope_is_draining(const tr_scope *s);
 
 TR_END_DECLS

@@ -27,19 +27,21 @@ struct tri_arm_ops;
 
 /*
  * One source, made by the X_arm() functions. A zeroed arm, and the arm of a NULL end, is
- * disabled. Reusable: a loop may make its arms once.
+ * disabled. Reusable: a loop may make its arms once. It points at its end: do not move that
+ * while the arm is in use.
  */
 typedef struct tr_arm {
     const struct tri_arm_ops *ops;
     void *source;
     void *value;
     tr_time when;
+    uintptr_t extra[2];
     int result; /* of the arm that tr_select() returned: 0 or a count, or what its call returns */
 } tr_arm;
 
 /*
- * Waits until one of @n arms is ready and performs it. The search starts one arm further at
- * each call, so that none starves.
+ * Waits until one of @n arms is ready and performs it. The search starts at an arm drawn from
+ * the worker's seeded generator, so that none starves.
  * Returns:  the index of the arm; its result is in arms[index].result: a closed or failed
  *           source is ready too.  -ETIMEDOUT, -ESHUTDOWN, -ECANCELED.  -EINVAL: every arm is
  *           disabled, or @n is above TR_SELECT_MAX.  -EPERM: outside a task.
@@ -51,7 +53,7 @@ TR_API TR_CHECK int tr_select_first(tr_time deadline, tr_arm *arms, size_t n);
 
 #define TR_SELECT_MAX 64
 
-/* Ready once @when has passed; result 0. */
+/* Ready once @when has passed; result 0. TR_NEVER: disabled. */
 TR_API tr_arm tr_deadline_arm(tr_time when);
 
 TR_END_DECLS

@@ -51,21 +51,24 @@ TR_API TR_CHECK int tr_signal_wait(int signo, tr_time deadline);
 
 /* How far the program has come on its way down. It only grows. */
 enum tr_level {
-    TR_RUN,   /* at work */
-    TR_DRAIN, /* takes nothing new from outside; finishes what it has */
-    TR_STOP,  /* every wait returns -ECANCELED; cleanups run */
-    TR_ABORT, /* cleanup budgets are cut; the late are named; the process leaves */
+    TR_LEVEL_RUN,   /* at work */
+    TR_LEVEL_DRAIN, /* takes nothing new from outside; finishes what it has */
+    TR_LEVEL_STOP,  /* every wait returns -ECANCELED; cleanups run */
+    TR_LEVEL_ABORT, /* cleanup budgets are cut; the late are named; the process leaves */
 };
 
 TR_WATCH(tr_levelw, enum tr_level, tr_nodrop);
 
+/* Waits until the level is at least @level: 0, each time from then on. Tasks. */
+TR_API TR_CHECK int tr_shutdown_wait(enum tr_level level, tr_time deadline);
+
 /*
- * A subscription to the level of the calling runtime, for code that selects on it. The level at
- * the call counts as seen: read it with tr_levelw_get(). Empty outside a runtime.
+ * A subscription to the level of the calling runtime, for code that selects on it. A level above
+ * TR_LEVEL_RUN counts as unseen. Close it with tr_levelw_rx_close(). Empty outside a runtime.
  */
 TR_API tr_levelw_rx tr_shutdown_watch(void);
 
-/* The level of the calling runtime; TR_RUN outside. */
+/* The level of the calling runtime; TR_LEVEL_RUN outside. */
 TR_API enum tr_level tr_shutdown_level(void);
 
 /*

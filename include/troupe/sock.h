@@ -54,8 +54,11 @@ TR_API TR_CHECK int tr_sock_adopt(int fd, tr_sock *ret_sock);
 TR_API TR_CHECK int tr_sock_pair(tr_sock *ret_a, tr_sock *ret_b);
 
 /*
- * A stream of your own in the clothes of a socket: a mock in a test, a TLS layer. Each function
- * follows the call of the same name; @self is the last argument. NULL functions: -EOPNOTSUPP.
+ * A stream of your own in the clothes of a socket: a mock in a test, a TLS layer. @self is the
+ * last argument. read: 1 to n bytes, 0 at the end of the stream. write: takes 1 to n bytes; it
+ * may be short, tr_write() calls again. The try forms call with TR_NOW, and -ETIMEDOUT becomes
+ * -EAGAIN. NULL read or write: -EOPNOTSUPP; NULL shutdown or close: nothing to do. Lines work
+ * over it; the result of an arm is -EOPNOTSUPP.
  */
 struct tr_stream_ops {
     ssize_t (*read)(void *buf, size_t n, tr_time deadline, void *self);
@@ -71,23 +74,26 @@ TR_API TR_CHECK int tr_sock_custom(const struct tr_stream_ops *ops, void *self,
 /* Waits for a connection. -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM: no descriptor; it still waits. */
 TR_API TR_CHECK int tr_accept(tr_sock *listener, tr_time deadline, tr_sock *ret_sock);
 
+/* Never waits: -EAGAIN. The partner of tr_readable_arm() of a listener. */
+TR_API TR_CHECK int tr_try_accept(tr_sock *listener, tr_sock *ret_sock);
+
 /* Starts the work on a new connection: moves *@s on, or leaves it to be closed. */
 typedef int tr_serve_fn(tr_scope *scope, tr_sock *s, void *arg);
 
 struct tr_serve_opts {
-    unsigned max_open; /* connections at the same time; more wait in the backlog. 0: no limit */
+    unsigned max_open; /* sockets accepted here and not yet closed; more wait. 0: no limit */
 };
 
 /*
  * The accept loop of a server: accepts until @deadline and calls @fn for each connection, which
  * spawns into @scope; tasks spawned there start on the least busy worker. Out of descriptors, it
- * pauses instead of spinning, and tells the hook once. At the drain it closes the listener.
- * Returns:  0: the scope drained.  -ETIMEDOUT, -ECANCELED.  What @fn returned, if negative and
+ * pauses instead of spinning, and tells the hook once. When it ends it closes the listener.
+ * Returns:  0: the caller's scope drained (@deadline has the drain bit).  -ETIMEDOUT, -ECANCELED.  What @fn returned, if negative and
  *           not -ENOMEM; -ENOMEM drops that connection and goes on.
  */
 TR_API TR_CHECK int tr_serve(tr_sock *listener, tr_scope *scope,
-                             const struct tr_serve_opts *opts, tr_time deadline, tr_serve_fn *fn,
-                             void *arg);
+                             const struct tr_serve_opts *opts, tr_serve_fn *fn, void *arg,
+                             tr_time deadline);
 
 /* ---- read and write ---- */
 
@@ -105,12 +111,12 @@ TR_API TR_CHECK ssize_t tr_read_exact(tr_sock *s, void *buf, size_t n, tr_time d
 TR_API TR_CHECK ssize_t tr_read_line(tr_sock *s, char *line, size_t size, tr_time deadline);
 
 /*
- * Writes all @n bytes. Returns @n, else a negative errno; *@ret_done (NULL: not wanted) of the
- * long form is then what the peer may have got.
+ * Writes all @n bytes. Returns @n, else a negative errno; tr_write_done() also tells how many
+ * bytes the peer may have got then (@ret_done: NULL if not wanted; set on every outcome).
  */
 TR_API TR_CHECK ssize_t tr_write(tr_sock *s, const void *buf, size_t n, tr_time deadline);
-TR_API TR_CHECK ssize_t tr_write_all(tr_sock *s, const void *buf, size_t n, tr_time deadline,
-                                     size_t *ret_done);
+TR_API TR_CHECK ssize_t tr_write_done(tr_sock *s, const void *buf, size_t n, tr_time deadline,
+                                      size_t *ret_done);
 
 /* Formats and writes all. Returns the count. */
 TR_API TR_CHECK ssize_t tr_printf(tr_sock *s, tr_time deadline, const char *fmt, ...)
@@ -130,6 +136,13 @@ TR_API tr_arm tr_writable_arm(tr_sock *s);
 
 /* Half-close: @how is SHUT_RD, SHUT_WR or SHUT_RDWR. A connection already gone is 0. */
 TR_API int tr_sock_shutdown(tr_sock *s, int how);
+
+/*
+ * Half-closes, discards input until the end of the peer or @deadline, and closes: the peer gets
+ * all that was written, where a plain close with input unread would reset the connection. Always
+ * leaves *@s empty. Returns 0, or why the wait ended.
+ */
+TR_API int tr_sock_finish(tr_sock *s, tr_time deadline);
 
 /* Closes and empties. Never waits. */
 TR_API void tr_sock_close(tr_sock *s);

@@ -30,8 +30,8 @@ typedef int tr_start_fn(tr_scope *scope, void *arg);
  *           incarnation was cancelled and has ended.
  * Callers:  tasks.
  */
-TR_API TR_CHECK int tr_supervise(const struct tr_restart_opts *opts, tr_time deadline,
-                                 tr_start_fn *start, void *arg);
+TR_API TR_CHECK int tr_supervise(const struct tr_restart_opts *opts, tr_start_fn *start,
+                                 void *arg, tr_time deadline);
 
 TR_END_DECLS
 

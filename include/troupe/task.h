@@ -35,6 +35,7 @@ typedef struct tr_task {
 enum tr_task_flag {
     TR_TASK_MOVABLE = 1u << 0, /* may change workers at any wait; must not keep errno across one */
     TR_TASK_SPREAD = 1u << 1,  /* start it on the least busy worker, not on the parent's */
+    TR_TASK_VITAL = 1u << 2,   /* its failure drains a collecting scope, and is its result */
 };
 
 struct tr_task_opts {
@@ -63,6 +64,7 @@ struct tri_task_type {
  * Callers:  anybody for a scope that is in use; tasks for a new one.
  */
 #define TR_TASK(name, type, drop_fn)                                                           \
+    TR_STATIC_ASSERT(__alignof__(type) <= 16, "arguments are aligned to 16 bytes at most");    \
     static int name(type *arg);                                                                \
     TR_GENERATED int name##_tri_run(void *arg)                                                 \
     {                                                                                          \
@@ -126,6 +128,9 @@ TR_API const char *tr_self_name(void);
 
 /* The running task was cancelled: its next wait returns -ECANCELED. */
 TR_API bool tr_self_is_cancelled(void);
+
+/* The scope of the running actor drains, or the actor was cancelled: take nothing new. */
+TR_API bool tr_self_is_draining(void);
 
 /*
  * A cleanup section: until tr_shield_end() waits of a cancelled task work as usual, but none

@@ -48,7 +48,9 @@ TR_BEGIN_DECLS
 
 /*
  * Releases what *@value holds, not the storage of @value itself. Called exactly once for a value
- * that troupe owns and nobody received. A zeroed value is empty: dropping it must do nothing.
+ * that troupe owns and nobody received, by whichever actor or thread closes, sends, reads or
+ * ends; for a task's argument on the task's stack, where tr_self_id() is still valid. It may use
+ * try forms and closes. A zeroed value is empty: dropping it must do nothing.
  */
 typedef void tr_drop_fn(void *value);
 

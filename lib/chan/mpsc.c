@@ -254,3 +254,12 @@ void tr_mpsc_counts(const tr_mpsc_rx *rx, struct tr_mpsc_counts *ret_counts)
     if (rx && rx->chan)
         tri_mpsc_count(rx->chan, 0, ret_counts);
 }
+
+void tr_mpsc_tx_counts(const tr_mpsc_tx *tx, struct tr_mpsc_counts *ret_counts)
+{
+    if (!ret_counts)
+        return;
+    *ret_counts = (struct tr_mpsc_counts){ 0 };
+    if (tx && tx->chan)
+        tri_mpsc_count(tx->chan, tx->n_back, ret_counts);
+}

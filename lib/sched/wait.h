@@ -68,11 +68,10 @@ struct tri_task *tri_self(void);
 struct tri_wakee *tri_task_wakee(struct tri_task *t);
 
 /*
- * First step of every waiting call.
+ * First step of every waiting call: tri_wait_enter(self) in worker.h.
  * Returns:  0: go on.  -ECANCELED: @self is cancelled (and has yielded if it goes on ignoring
  *           it).  -EPERM: @self is NULL; told to the hook with what to do instead.
  */
-int tri_wait_enter(struct tri_task *self);
 
 /* Takes READY away: from here to tri_park() or tri_park_undo() a wake is remembered. */
 void tri_park_prepare(struct tri_task *self);

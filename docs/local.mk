@@ -1,0 +1,2 @@
+dist_doc_DATA = docs/CHANGES
+EXTRA_DIST += docs/README

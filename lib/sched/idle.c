@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/* idle.c - see idle.h: spinning, napping, stealing, sleeping, starting threads. */
+#include "config.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/relax.h"
+#include "mem/fault.h"
+#include "sched/idle.h"
+#include "sched/scope.h"
+
+enum {
+    SPIN_MAX = 64,   /* pauses: some 3 µs */
+    SPIN_MIN = 4,
+    NAPS = 20,       /* without a sight of backlog, then sleep */
+    STEAL_MAX = 128, /* actors taken at once */
+};
+
+static const tr_time NAP = TR_US(50);
+
+static void (*idle_fn)(void);
+
+void tri_worker_set_idle_fn(void (*fn)(void))
+{
+    idle_fn = fn;
+}
+
+/* ---- threads ---- */
+
+static void *thread_main(void *arg)
+{
+    struct tri_worker *w = arg;
+    char name[16];
+
+    (void)snprintf(name, sizeof name, "%.8s/%u", w->rt->opts.name, w->index);
+    (void)pthread_setname_np(pthread_self(), name);
+    w->rt->backend->ops->thread_init(w->rt->backend);
+    (void)tri_fault_thread_enter();
+    tri_worker_loop(w);
+    tri_fault_thread_leave();
+    return NULL;
+}
+
+static int start_locked(struct tri_runtime *rt, struct tri_worker *w)
+{
+    sigset_t all, old;
+    int r;
+
+    if (w->started)
+        return 0;
+    sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &old); /* a worker takes no signal */
+    r = -pthread_create(&w->thread, NULL, thread_main, w);
+    (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (r == 0) {
+        w->started = true;
+        atomic_fetch_add_explicit(&rt->n_started, 1, memory_order_relaxed); /* a hint */
+    }
+    return r;
+}
+
+int tri_idle_start(struct tri_runtime *rt, struct tri_worker *w)
+{
+    int r;
+
+    tri_lock_acquire(&rt->start_lock);
+    r = start_locked(rt, w);
+    tri_lock_release(&rt->start_lock);
+    return r;
+}
+
+void tri_worker_summon(struct tri_runtime *rt)
+{
+    struct tri_worker *w;
+
+    for (unsigned i = 0; i < rt->n_worker; i++) {
+        w = rt->workers[i];
+        if (!tri_inbox_rouse(&w->inbox))
+            continue;
+        rt->backend->ops->poller_wake(w->poller);
+        return;
+    }
+    /* relaxed: a hint; start_locked() decides. */
+    if (atomic_load_explicit(&rt->n_started, memory_order_relaxed) == rt->n_worker)
+        return;
+    for (unsigned i = 0; i < rt->n_worker; i++) {
+        w = rt->workers[i];
+        if (!w->started && tri_idle_start(rt, w) == 0)
+            return;
+    }
+}
+
+void tri_worker_rouse_all(struct tri_runtime *rt)
+{
+    for (unsigned i = 0; i < rt->n_worker; i++) {
+        struct tri_worker *w = rt->workers[i];
+
+        (void)tri_inbox_rouse(&w->inbox);
+        rt->backend->ops->poller_wake(w->poller);
+    }
+}
+
+void tri_idle_watch(struct tri_runtime *rt)
+{
+    /* relaxed: a token, no data. */
+    if (!atomic_exchange_explicit(&rt->watching, true, memory_order_relaxed))
+        tri_worker_summon(rt);
+}
+
+void tri_idle_overdue(struct tri_worker *w, tr_time now)
+{
+    (void)now;
+    if (tri_deque_len(&w->fresh) + tri_deque_len(&w->hot) > 0)
+        tri_idle_backlog(w->rt);
+}
+
+void tri_idle_deadlock(struct tri_worker *w)
+{
+    struct tri_runtime *rt = w->rt;
+
+    TRI_ASSERT(!rt->deadlocked); /* told before, cancelled everything, and still stuck */
+    rt->deadlocked = true;
+    tri_log("deadlock: every task waits, and no timer or event is left; cancelling them");
+    tri_scope_cancel(rt->root);
+}
+
+/* ---- stealing ---- */
+
+/* What an idle worker saw at its last look: the top of each stealable queue. */
+struct sight {
+    long long top[TRI_WORKERS_MAX][2];
+    bool backlog; /* of this look */
+};
+
+static void steal_run(struct tri_worker *w, struct tri_deque *from, struct tri_deque *to)
+{
+    size_t n = (tri_deque_len(from) + 1) / 2;
+    struct tri_actor *a;
+
+    for (n = n < STEAL_MAX ? n : STEAL_MAX; n > 0; n--) {
+        if (tri_deque_is_full(to) && tri_deque_grow(to) < 0)
+            return;
+        a = tri_deque_steal(from);
+        if (!a)
+            return;
+        tri_actor_moves(a, w);
+        tri_deque_push(to, a);
+    }
+}
+
+/* Takes from one queue of another worker what has been there since the last look. */
+static void steal_aged(struct tri_worker *w, struct tri_deque *from, struct tri_deque *to,
+                       long long *seen, bool *ret_backlog)
+{
+    long long top;
+
+    if (tri_deque_len(from) == 0) {
+        *seen = -1;
+        return;
+    }
+    *ret_backlog = true;
+    /* relaxed: compared with itself only. */
+    top = atomic_load_explicit(&from->top, memory_order_relaxed);
+    if (top == *seen)
+        steal_run(w, from, to);
+    *seen = top;
+}
+
+static bool has_work(struct tri_worker *w)
+{
+    return w->lifo || w->own_head || tri_deque_len(&w->fresh) > 0 || tri_deque_len(&w->hot) > 0 ||
+           !tri_inbox_is_idle(&w->inbox);
+}
+
+static void look(struct tri_worker *w, struct sight *s)
+{
+    struct tri_runtime *rt = w->rt;
+
+    s->backlog = false;
+    for (unsigned k = 1; k < rt->n_worker; k++) {
+        unsigned i = (w->index + k) % rt->n_worker;
+        struct tri_worker *v = rt->workers[i];
+
+        steal_aged(w, &v->fresh, &w->fresh, &s->top[i][0], &s->backlog);
+        steal_aged(w, &v->hot, &w->hot, &s->top[i][1], &s->backlog);
+        if (has_work(w))
+            return;
+    }
+}
+
+/* ---- waiting ---- */
+
+/* Waits a moment for the inbox; longer where that paid off lately. */
+static bool spin(struct tri_worker *w)
+{
+    for (unsigned i = 0; i < w->spin; i++) {
+        if (!tri_inbox_is_idle(&w->inbox)) {
+            w->spin = w->spin * 2 < SPIN_MAX ? w->spin * 2 : SPIN_MAX;
+            return true;
+        }
+        tri_relax();
+    }
+    if (w->spin > SPIN_MIN)
+        w->spin--;
+    return false;
+}
+
+static void doze(struct tri_worker *w, tr_time deadline)
+{
+    tr_time next = tri_wheel_next(&w->wheel);
+
+    if (!tri_inbox_sleep(&w->inbox))
+        return;
+    /* acquire: as in the loop. After the sleep mark: a stop rouses whoever is marked. */
+    if (!atomic_load_explicit(&w->rt->stopping, memory_order_acquire))
+        tri_worker_poll(w, next < deadline ? next : deadline);
+    tri_worker_awake(w);
+    tri_worker_maintain(w, false);
+}
+
+static bool others_have_backlog(struct tri_worker *w)
+{
+    for (unsigned i = 0; i < w->rt->n_worker; i++) {
+        struct tri_worker *v = w->rt->workers[i];
+
+        if (v != w && tri_deque_len(&v->fresh) + tri_deque_len(&v->hot) > 0)
+            return true;
+    }
+    return false;
+}
+
+static tr_time after(struct tri_worker *w, tr_time span)
+{
+    struct tri_backend *b = w->rt->backend;
+
+    return b->ops->now(b) + span;
+}
+
+void tri_idle(struct tri_worker *w)
+{
+    struct tri_runtime *rt = w->rt;
+    struct sight s;
+    unsigned naps = 0;
+
+    if (idle_fn)
+        idle_fn();
+    memset(s.top, 0xff, rt->n_worker * sizeof s.top[0]);
+    tri_worker_maintain(w, true);
+    while (!has_work(w) && !atomic_load_explicit(&rt->stopping, memory_order_acquire)) {
+        if (rt->n_worker == 1) {
+            doze(w, TR_NEVER);
+            continue;
+        }
+        look(w, &s);
+        if (has_work(w) || (rt->spins && spin(w)))
+            break;
+        if (s.backlog)
+            naps = 1;
+        if (naps > 0 && naps <= NAPS) {
+            naps++;
+            doze(w, after(w, NAP));
+            continue;
+        }
+        /* seq_cst: the store must precede the look at the others' queues. */
+        atomic_store(&rt->watching, false);
+        if (others_have_backlog(w)) {
+            naps = 1;
+            atomic_store_explicit(&rt->watching, true, memory_order_relaxed);
+            continue;
+        }
+        (void)tri_stack_trim(&w->stacks, TRI_STACK_HOT / 4);
+        doze(w, TR_NEVER);
+        /* Summoned to watch, or woken for an actor: the first look tells. */
+        naps = atomic_load_explicit(&rt->watching, memory_order_relaxed) ? 1 : 0;
+    }
+    /* The watcher found work: if more waits where that came from, another should watch on. */
+    if (naps > 0)
+        atomic_store_explicit(&rt->watching, false, memory_order_relaxed);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * inbox.h - what other threads want a worker to run: a stack of actors that anybody pushes to
+ * and the worker empties at once. The same word says whether the worker sleeps.
+ *
+ *     EMPTY  --worker goes to sleep-->  ASLEEP
+ *     EMPTY | ASLEEP | list  --push-->  list         who replaced ASLEEP wakes the worker
+ *     EMPTY | ASLEEP | list  --take-->  EMPTY        the worker only
+ *     ASLEEP  --rouse-->  EMPTY                      who did it wakes the worker
+ *
+ * No wake-up is lost: sleeping and pushing are atomic steps on one word. Either the worker finds
+ * the word changed and does not sleep, or the pusher finds ASLEEP and wakes it.
+ *
+ *             push        take         sleep        rouse
+ *     push    any number  any          any          any
+ *     take                one thread   same thread  any
+ *
+ * A pushed actor is READY and in no other queue, so its link is the pusher's until the worker
+ * takes it. There is no ABA trouble: take removes everything and never looks at a link before.
+ * push is lock-free, the others wait-free. (R. K. Treiber, "Coping with parallelism", 1986.)
+ */
+#ifndef TRI_SCHED_INBOX_H
+#define TRI_SCHED_INBOX_H
+
+#include "sched/actor.h"
+
+struct tri_inbox {
+    struct tri_actor *_Atomic top;
+};
+
+#define TRI_INBOX_EMPTY  ((struct tri_actor *)0)
+#define TRI_INBOX_ASLEEP ((struct tri_actor *)1)
+
+/* Returns true if the worker slept: the caller wakes it. */
+static inline bool tri_inbox_push(struct tri_inbox *b, struct tri_actor *a)
+{
+    /* relaxed: the exchange below decides. */
+    struct tri_actor *top = atomic_load_explicit(&b->top, memory_order_relaxed);
+
+    do {
+        a->link = top == TRI_INBOX_ASLEEP ? NULL : top;
+        /* release: the link and what the actor was given; pairs with tri_inbox_take(). */
+    } while (!atomic_compare_exchange_weak_explicit(&b->top, &top, a, memory_order_release,
+                                                    memory_order_relaxed));
+    return top == TRI_INBOX_ASLEEP;
+}
+
+static inline bool tri_inbox_is_idle(struct tri_inbox *b)
+{
+    /* relaxed: a hint; take and sleep decide. */
+    struct tri_actor *top = atomic_load_explicit(&b->top, memory_order_relaxed);
+
+    return top == TRI_INBOX_EMPTY || top == TRI_INBOX_ASLEEP;
+}
+
+/* Takes everything, the first pushed first. Also ends sleep. Worker only. */
+static inline struct tri_actor *tri_inbox_take(struct tri_inbox *b)
+{
+    /* acquire: the links and the actors; pairs with tri_inbox_push(). */
+    struct tri_actor *a =
+        atomic_exchange_explicit(&b->top, TRI_INBOX_EMPTY, memory_order_acquire);
+    struct tri_actor *first = NULL, *next;
+
+    if (a == TRI_INBOX_ASLEEP)
+        return NULL;
+    for (; a; a = next) {
+        next = a->link;
+        a->link = first;
+        first = a;
+    }
+    return first;
+}
+
+/* Marks the worker as asleep; false: something is there. Worker only. */
+static inline bool tri_inbox_sleep(struct tri_inbox *b)
+{
+    struct tri_actor *top = TRI_INBOX_EMPTY;
+
+    /* seq_cst: also a store that must precede the worker's look at the other workers' backlog;
+     * pairs with the seq_cst fence in tri_worker_backlog(). */
+    return atomic_compare_exchange_strong(&b->top, &top, TRI_INBOX_ASLEEP);
+}
+
+/* True: it slept, and the caller is the one who wakes it. */
+static inline bool tri_inbox_rouse(struct tri_inbox *b)
+{
+    struct tri_actor *top = TRI_INBOX_ASLEEP;
+
+    /* relaxed: carries no data; what there is to do was published before by its own means. */
+    return atomic_compare_exchange_strong_explicit(&b->top, &top, TRI_INBOX_EMPTY,
+                                                   memory_order_relaxed, memory_order_relaxed);
+}
+
+#endif /* TRI_SCHED_INBOX_H */

@@ -1,0 +1,15 @@
+libtroupe_la_SOURCES += \
+    lib/sched/actor.h \
+    lib/sched/context.c lib/sched/context.h \
+    lib/sched/deque.c lib/sched/deque.h \
+    lib/sched/idle.c lib/sched/idle.h \
+    lib/sched/inbox.h \
+    lib/sched/runtime.h \
+    lib/sched/scope.c lib/sched/scope.h \
+    lib/sched/switch-aarch64.S lib/sched/switch-x86_64.S \
+    lib/sched/task.c lib/sched/task.h \
+    lib/sched/thread.c \
+    lib/sched/wait.c lib/sched/wait.h \
+    lib/sched/wakee.h \
+    lib/sched/worker.c lib/sched/worker.h
+EXTRA_DIST += tools/gdb/troupe-gdb.py

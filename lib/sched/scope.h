@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * scope.h - the record behind a tr_scope: its children, and the tree of scopes.
+ *
+ * lock covers everything below it. Order: a parent's lock before its child's; queue locks of
+ * channels are never taken inside, waking is. A scope lives until its owner frees it after the
+ * last child has left the list under the lock. Records lie in a slab: a child that has just
+ * released the lock may still touch its word.
+ */
+#ifndef TRI_SCHED_SCOPE_H
+#define TRI_SCHED_SCOPE_H
+
+#include "base/lock.h"
+#include "sched/actor.h"
+
+struct tri_scope {
+    uint32_t slab_index;
+    struct tri_lock lock;
+    struct tri_runtime *rt;     /* constant */
+    struct tri_scope *parent;   /* constant; NULL: the root */
+    struct tri_task *owner;     /* constant: who opened it */
+    const char *name;           /* constant */
+    tr_time budget;             /* constant: for cleanups */
+    enum tr_policy policy;      /* constant */
+    unsigned stop;              /* TRI_DRAIN, TRI_CANCEL: what new children are born with */
+    struct tri_scope *first, *next, *prev; /* child scopes; next and prev under parent's lock */
+    struct tri_actor *youngest;
+    size_t n_live;
+    size_t n_failed;
+    size_t n_cancelled;         /* children that got CANCEL while alive, ever */
+    int failure;                /* the first one, until a join has reported it */
+    struct tri_wakee *joiner;   /* who waits for n_live to become 0 */
+};
+
+/* Makes the record of a scope that @owner opened below @parent. NULL: no memory. */
+struct tri_scope *tri_scope_new(struct tri_runtime *rt, struct tri_scope *parent,
+                                struct tri_task *owner, const struct tr_scope_opts *opts);
+void tri_scope_free(struct tri_scope *s);
+
+/* @t, which is in no scope, works in @s without being counted in it: the root task. */
+void tri_scope_adopt(struct tri_scope *s, struct tri_task *t);
+
+/* The record of @s, made now if need be. Returns 0, -ENOMEM, -EPERM, -EINVAL. */
+int tri_scope_use(tr_scope *s);
+
+/* Adds a child, which is READY and in no queue. Returns 0 or -ESHUTDOWN. */
+int tri_scope_add(struct tri_scope *s, struct tri_actor *a);
+
+/*
+ * Takes a child out that ended with @result; @watched: somebody will look at the result. After
+ * this the scope may be gone.
+ */
+void tri_scope_remove(struct tri_scope *s, struct tri_actor *a, int result, bool watched);
+
+void tri_scope_drain(struct tri_scope *s);
+void tri_scope_cancel(struct tri_scope *s);
+
+/* Cancels one actor, alive or not; its record must be held. */
+void tri_actor_cancel(struct tri_actor *a);
+void tri_actor_drain(struct tri_actor *a);
+
+/* The slab of every scope record of the process. */
+struct tri_slab *tri_scope_slab(void);
+
+#endif /* TRI_SCHED_SCOPE_H */

@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * task.c - the life of a task:
+ *
+ *     spawn --> record, in its scope, in a queue       an unstarted task; may be stolen
+ *     picked -> stack and frame                        started; stays on its worker
+ *     returns > argument dropped, result published, out of the scope; the stack goes on to the
+ *               next unstarted task or back to the cache
+ *     the last handle closes --> the record is free
+ *
+ * n_ref counts the execution and the handles; whoever takes it to 0 frees the record. The end is
+ * published by one exchange of joiner, which also tells who waits: a joiner puts itself there by
+ * compare-and-swap and is woken, or finds TRI_TASK_ENDED; so no end is missed.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "mem/alloc.h"
+#include "mem/fault.h"
+#include "sched/scope.h"
+#include "sched/task.h"
+
+static struct tri_slab slab;
+static pthread_once_t slab_once = PTHREAD_ONCE_INIT;
+static struct tri_lock foreign_lock; /* protects foreign; nothing is taken inside but the slab */
+static struct tri_slab_cache foreign;
+
+static void slab_make(void)
+{
+    TRI_ASSERT(tri_slab_init(&slab, sizeof(struct tri_task)) == 0);
+    tri_slab_cache_init(&foreign, &slab);
+}
+
+struct tri_slab *tri_task_slab(void)
+{
+    (void)pthread_once(&slab_once, slab_make);
+    return &slab;
+}
+
+static struct tri_task *record_get(struct tri_worker *w)
+{
+    struct tri_task *t;
+
+    if (tri_likely(w != NULL))
+        return tri_slab_get(&w->tasks);
+    (void)tri_task_slab();
+    tri_lock_acquire(&foreign_lock);
+    t = tri_slab_get(&foreign);
+    tri_lock_release(&foreign_lock);
+    return t;
+}
+
+static void record_put(struct tri_task *t)
+{
+    struct tri_worker *w = tri_worker_self();
+
+    /* relaxed: only the last owner writes it; a reader of a stale id compares and goes away. */
+    atomic_store_explicit(
+        &t->a.generation,
+        atomic_load_explicit(&t->a.generation, memory_order_relaxed) + 1, memory_order_relaxed);
+    if (tri_likely(w != NULL)) {
+        tri_slab_put(&w->tasks, t);
+        return;
+    }
+    tri_lock_acquire(&foreign_lock);
+    tri_slab_put(&foreign, t);
+    tri_lock_release(&foreign_lock);
+}
+
+static void unref(struct tri_task *t)
+{
+    /* acquire: a count of 1 is ours alone, and what the others did is before it. */
+    if (atomic_load_explicit(&t->n_ref, memory_order_acquire) == 1 ||
+        atomic_fetch_sub_explicit(&t->n_ref, 1, memory_order_acq_rel) == 1)
+        record_put(t);
+}
+
+void *tri_task_arg(struct tri_task *t)
+{
+    void *far;
+
+    if (t->type->size <= TRI_ARG_INLINE)
+        return t->arg;
+    memcpy(&far, t->arg, sizeof far);
+    return far;
+}
+
+static int arg_move(struct tri_task *t, void *arg)
+{
+    size_t size = t->type->size;
+    void *to = t->arg;
+
+    if (size > TRI_ARG_INLINE) {
+        to = tri_mem_alloc(size);
+        if (!to)
+            return -ENOMEM;
+        memcpy(t->arg, &to, sizeof to);
+    }
+    memcpy(to, arg, size);
+    memset(arg, 0, size);
+    return 0;
+}
+
+static void arg_drop(struct tri_task *t)
+{
+    void *arg = tri_task_arg(t);
+
+    t->type->drop(arg);
+    if (t->type->size > TRI_ARG_INLINE)
+        free(arg);
+}
+
+/* A filled-in record that is in no scope and no queue, or NULL: *@arg is untouched. */
+static struct tri_task *task_new(struct tri_worker *w, const struct tri_task_type *type,
+                                 void *arg, const struct tr_task_opts *opts, const void *pc)
+{
+    struct tri_task *t = record_get(w);
+
+    if (!t)
+        return NULL;
+    t->type = type;
+    if (arg_move(t, arg) < 0) {
+        record_put(t);
+        return NULL;
+    }
+    t->a.wakee.kind = TRI_KIND_TASK;
+    t->a.wakee.pinned = false;
+    t->a.name = opts && opts->name ? opts->name : type->name;
+    t->a.spawn_pc = pc;
+    t->frame = NULL;
+    t->spread = false;
+    t->uncounted = false;
+    t->movable = opts && (opts->flags & TR_TASK_MOVABLE);
+    t->vital = opts && (opts->flags & TR_TASK_VITAL);
+    t->result = 0;
+    /* relaxed, all: published with the scope's list and with the queue. A stale waker may set
+     * READY at any time, which is set already. */
+    atomic_store_explicit(&t->a.wakee.word, TRI_READY, memory_order_relaxed);
+    atomic_store_explicit(&t->joiner, NULL, memory_order_relaxed);
+    atomic_store_explicit(&t->n_ref, opts && opts->ret_task ? 2 : 1, memory_order_relaxed);
+    return t;
+}
+
+static bool wants_spread(struct tri_worker *w, const struct tr_task_opts *opts)
+{
+    return (w && w->spread) || (opts && (opts->flags & TR_TASK_SPREAD));
+}
+
+/* A spawn that fails has consumed its argument all the same. */
+static int refuse(const struct tri_task_type *type, void *arg, int r)
+{
+    if (arg) {
+        type->drop(arg);
+        memset(arg, 0, type->size);
+    }
+    return r;
+}
+
+int tr_task_spawn(tr_scope *scope, const struct tri_task_type *type, void *arg,
+                  const struct tr_task_opts *opts)
+{
+    const void *pc = __builtin_return_address(0);
+    struct tri_worker *w = tri_worker_self();
+    struct tri_runtime *rt;
+    struct tri_task *t;
+    int r;
+
+    if (!scope || !arg)
+        return refuse(type, arg, -EINVAL);
+    r = tri_scope_use(scope);
+    if (r < 0)
+        return refuse(type, arg, r);
+    rt = scope->impl->rt;
+    if (w && w->rt != rt)
+        w = NULL; /* an actor of another runtime is a foreigner here */
+    t = task_new(w, type, arg, opts, pc);
+    if (!t)
+        return refuse(type, arg, -ENOMEM);
+    t->spread = rt->n_worker > 1 && wants_spread(w, opts);
+    r = tri_scope_add(scope->impl, &t->a);
+    if (r < 0) {
+        arg_drop(t);
+        record_put(t);
+        return r;
+    }
+    if (opts && opts->ret_task)
+        opts->ret_task->rec = t;
+    tri_worker_place(rt, w, &t->a, t->spread);
+    return 0;
+}
+
+struct tri_task *tri_task_new_root(struct tri_runtime *rt, struct tri_worker *w,
+                                   const struct tri_task_type *type, void *arg,
+                                   struct tri_scope *scope)
+{
+    struct tr_task handle;
+    struct tri_task *t =
+        task_new(w, type, arg, &(struct tr_task_opts){ .ret_task = &handle }, NULL);
+
+    (void)rt;
+    if (t) {
+        t->a.scope = scope;
+        atomic_store_explicit(&t->a.home, w, memory_order_relaxed); /* not yet shared */
+    }
+    return t;
+}
+
+/* ---- running ---- */
+
+void tri_task_frame(struct tri_task *t, void *top)
+{
+    struct tri_frame *f = (struct tri_frame *)top - 1;
+
+    f->task = t;
+    f->timer.links.next = NULL;
+    f->timer.owner = TRI_KIND_TASK;
+    f->timed_out = false;
+    f->n_ignored = 0;
+    f->n_shield = 0;
+    f->wait_what = NULL;
+    f->stack_top = top;
+    t->frame = f;
+}
+
+static bool is_cancelled(struct tri_task *t)
+{
+    /* relaxed: a cancel that comes later finds the task started. */
+    return atomic_load_explicit(&t->a.wakee.word, memory_order_relaxed) & TRI_CANCEL;
+}
+
+bool tri_task_start(struct tri_worker *w, struct tri_task *t)
+{
+    void *top;
+
+    if (is_cancelled(t)) {
+        tri_task_discard(w, t, -ECANCELED);
+        return false;
+    }
+    top = tri_stack_get(&w->stacks);
+    if (!top) {
+        tri_task_discard(w, t, -ENOMEM);
+        return false;
+    }
+    tri_task_frame(t, top);
+    tri_context_make(&t->frame->ctx, t->frame, (char *)top - tri_stack_size(), tri_task_main, t);
+    return true;
+}
+
+/* The end of @t, whose argument is dropped. The record may be gone afterwards. */
+static void finish(struct tri_task *t, int result)
+{
+    struct tri_scope *scope = t->a.scope;
+    /* relaxed: a hint whether somebody will look at the result. */
+    bool watched = atomic_load_explicit(&t->n_ref, memory_order_relaxed) > 1;
+    struct tri_wakee *joiner;
+
+    t->result = result;
+    if (t->spread)
+        atomic_fetch_sub_explicit(
+            &atomic_load_explicit(&t->a.home, memory_order_relaxed)->n_spread, 1,
+            memory_order_relaxed); /* an estimate */
+    if (!t->uncounted)
+        tri_scope_remove(scope, &t->a, result, watched);
+    /* release: the result. acquire: the joiner's registration. */
+    joiner = atomic_exchange_explicit(&t->joiner, TRI_TASK_ENDED, memory_order_acq_rel);
+    if (joiner)
+        tri_wake(joiner);
+    unref(t);
+}
+
+void tri_task_end(struct tri_task *t, int result)
+{
+    arg_drop(t);
+    t->frame = NULL;
+    finish(t, result);
+}
+
+void tri_task_discard(struct tri_worker *w, struct tri_task *t, int result)
+{
+    (void)w;
+    arg_drop(t);
+    finish(t, result);
+}
+
+static bool is_fresh(struct tri_actor *a)
+{
+    return a && a->wakee.kind == TRI_KIND_TASK && !tri_task_of(a)->frame &&
+           !is_cancelled(tri_task_of(a));
+}
+
+/* Leaves the stack of an ended task for good. */
+static _Noreturn void leave(struct tri_worker *w, struct tri_frame *f, struct tri_actor *next)
+{
+    struct tri_context *to = next ? tri_worker_board(w, next) : NULL;
+
+    if (!to) {
+        if (next && next->wakee.kind != TRI_KIND_TASK)
+            w->stash = next;
+        w->task = NULL;
+        to = &w->ctx;
+    }
+    w->dead = f->stack_top; /* freed by whoever arrives next: we still stand on it */
+    w->dead_ctx = &f->ctx;
+    tri_context_exit(&f->ctx, to);
+    __builtin_unreachable();
+}
+
+void tri_task_main(void *arg)
+{
+    struct tri_task *t = arg;
+    struct tri_frame *f = t->frame;
+    struct tri_worker *w;
+    struct tri_actor *next;
+
+    tri_worker_arrive(tri_worker_self());
+    for (;;) {
+        int r = t->type->run(tri_task_arg(t));
+
+        w = tri_worker_self();
+        if (tri_unlikely(!tri_stack_canary_ok(f->stack_top)))
+            tri_fault_canary(f->stack_top);
+        tri_task_end(t, r);
+        w = tri_worker_self();
+        next = tri_worker_pick(w);
+        if (!is_fresh(next))
+            leave(w, f, next);
+        /* The next one begins where this one ended, on the same, hot stack. */
+        t = tri_task_of(next);
+        tri_task_frame(t, f->stack_top);
+        tri_worker_run_task(w, t);
+    }
+}
+
+/* ---- handles ---- */
+
+static bool join_attempt(tr_arm *arm)
+{
+    struct tri_task *t = arm->source;
+
+    arm->result = 0;
+    /* acquire: pairs with the release in finish(): the result. */
+    return atomic_load_explicit(&t->joiner, memory_order_acquire) == TRI_TASK_ENDED;
+}
+
+static bool join_enroll(tr_arm *arm, struct tri_waiter *w)
+{
+    struct tri_task *t = arm->source;
+    struct tri_wakee *nobody = NULL;
+
+    /* release: the wakee is ready to be woken. relaxed on failure: attempt looks again. */
+    return atomic_compare_exchange_strong_explicit(&t->joiner, &nobody, w->wakee,
+                                                   memory_order_release, memory_order_relaxed);
+}
+
+static bool join_withdraw(tr_arm *arm, struct tri_waiter *w)
+{
+    struct tri_task *t = arm->source;
+    struct tri_wakee *me = w->wakee;
+
+    /* relaxed: publishes nothing; it fails if the task has ended. */
+    (void)atomic_compare_exchange_strong_explicit(&t->joiner, &me, NULL, memory_order_relaxed,
+                                                  memory_order_relaxed);
+    return false;
+}
+
+static const struct tri_arm_ops join_ops = { "task join", join_attempt, join_enroll,
+                                             join_withdraw, NULL };
+
+tr_arm tr_task_join_arm(tr_task *t)
+{
+    return (tr_arm){ .ops = t && t->rec ? &join_ops : NULL, .source = t ? t->rec : NULL };
+}
+
+static int taken(tr_task *t, int *ret_result)
+{
+    if (ret_result)
+        *ret_result = t->rec->result;
+    tr_task_close(t);
+    return 0;
+}
+
+int tr_task_join(tr_task *t, tr_time deadline, int *ret_result)
+{
+    tr_arm arm = tr_task_join_arm(t);
+    struct tri_task *self;
+    int r;
+
+    if (!arm.ops)
+        return -EINVAL;
+    self = tri_self();
+    if (self == t->rec)
+        return -EDEADLK;
+    r = tri_wait_enter(self);
+    if (r < 0)
+        return r;
+    if (!join_attempt(&arm)) {
+        r = tri_wait(&arm, deadline);
+        if (r < 0)
+            return r;
+    }
+    return taken(t, ret_result);
+}
+
+int tr_task_blocking_join(tr_task *t, tr_time deadline, int *ret_result)
+{
+    tr_arm arm = tr_task_join_arm(t);
+    int r;
+
+    if (!arm.ops)
+        return -EINVAL;
+    r = tri_wait_blocking(&arm, deadline, __builtin_return_address(0));
+    return r < 0 ? r : taken(t, ret_result);
+}
+
+void tr_task_abort(tr_task *t)
+{
+    if (t && t->rec)
+        tri_actor_cancel(&t->rec->a);
+}
+
+bool tr_task_is_finished(const tr_task *t)
+{
+    /* acquire: as in join_attempt(). */
+    return t->rec &&
+           atomic_load_explicit(&t->rec->joiner, memory_order_acquire) == TRI_TASK_ENDED;
+}
+
+tr_id tr_task_id(const tr_task *t)
+{
+    return t->rec ? tri_actor_id(&t->rec->a) : 0;
+}
+
+void tr_task_close(tr_task *t)
+{
+    if (t && t->rec) {
+        unref(t->rec);
+        t->rec = NULL;
+    }
+}
+
+/* ---- the running task ---- */
+
+static struct tri_actor *running(void)
+{
+    struct tri_worker *w = tri_worker_self();
+
+    if (!w)
+        return NULL;
+    return w->task ? &w->task->a : w->handler;
+}
+
+tr_id tr_self_id(void)
+{
+    struct tri_actor *a = running();
+
+    return a ? tri_actor_id(a) : 0;
+}
+
+const char *tr_self_name(void)
+{
+    struct tri_actor *a = running();
+
+    return a ? a->name : NULL;
+}
+
+static bool has_bit(unsigned bit)
+{
+    struct tri_actor *a = running();
+
+    /* relaxed: a question, answered as of now. */
+    return a && (atomic_load_explicit(&a->wakee.word, memory_order_relaxed) & bit);
+}
+
+bool tr_self_is_cancelled(void)
+{
+    return has_bit(TRI_CANCEL);
+}
+
+bool tr_self_is_draining(void)
+{
+    return has_bit(TRI_CANCEL | TRI_DRAIN);
+}
+
+tr_shield tr_shield_begin(tr_time budget)
+{
+    struct tri_task *self = tri_self();
+    tr_shield guard = { 0 };
+    tr_time until;
+
+    if (!self)
+        return guard;
+    if (self->a.scope && budget > self->a.scope->budget)
+        budget = self->a.scope->budget;
+    until = tr_after(budget);
+    guard.outer = self->frame->n_shield > 0 ? self->frame->shield_until : TR_NEVER;
+    self->frame->shield_until = until < guard.outer ? until : guard.outer;
+    self->frame->n_shield++;
+    return guard;
+}
+
+void tr_shield_end(tr_shield *guard)
+{
+    struct tri_task *self = tri_self();
+
+    if (!self || self->frame->n_shield == 0)
+        return;
+    self->frame->n_shield--;
+    self->frame->shield_until = guard->outer;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* task.h - what the other files of sched need of tasks and of parked threads. */
+#ifndef TRI_SCHED_TASK_H
+#define TRI_SCHED_TASK_H
+
+#include "sched/worker.h"
+
+/* The slab of every task record of the process. */
+struct tri_slab *tri_task_slab(void);
+
+/* A timer of a wait has expired. */
+void tri_task_timer_fired(struct tri_timer *timer);
+
+/* Wakes a plain thread that waits in tri_wait_blocking(). */
+void tri_thread_wake(struct tri_wakee *w);
+
+/* The task's argument. */
+void *tri_task_arg(struct tri_task *t);
+
+/* Ends the running task: drops its argument, publishes its result, leaves its scope. */
+void tri_task_end(struct tri_task *t, int result);
+
+/* The root task of @rt: not in any list, and run like any other. NULL: no memory. */
+struct tri_task *tri_task_new_root(struct tri_runtime *rt, struct tri_worker *w,
+                                   const struct tri_task_type *type, void *arg,
+                                   struct tri_scope *scope);
+
+/* Looks up a live actor by its id. */
+struct tri_task *tri_task_find(tr_id id);
+
+#endif /* TRI_SCHED_TASK_H */

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wait.c - see wait.h: the loop in which tasks wait, and parking.
+ *
+ * A park ends by a wake of the source, by the timer, by a cancel or a drain; each of them turns
+ * READY on, and the first one queues the task. So nothing needs to be undone but the timer, and
+ * the causes can be told apart afterwards: by the word's bits and by frame->timed_out.
+ */
+#include "config.h"
+
+#include <errno.h>
+
+#include "base/log.h"
+#include "sched/task.h"
+
+enum {
+    IGNORED_FREE = 1,      /* -ECANCELED results that cost nothing */
+    IGNORED_TOLD = 10000,  /* then the task is reported */
+};
+
+static struct tri_worker *home_of(struct tri_task *t)
+{
+    /* relaxed: @t runs on the calling thread, which is its home's. */
+    return atomic_load_explicit(&t->a.home, memory_order_relaxed);
+}
+
+struct tri_wakee *tri_task_wakee(struct tri_task *t)
+{
+    return &t->a.wakee;
+}
+
+void tri_task_note(struct tri_task *self, const struct tri_arm_ops *what, const void *source)
+{
+    self->frame->wait_what = what;
+    self->frame->wait_source = source;
+}
+
+/* In a cleanup section whose budget is not over, a cancel is not seen. */
+static bool is_shielded(struct tri_task *t)
+{
+    struct tri_frame *f = t->frame;
+
+    return f->n_shield > 0 && tr_now() < f->shield_until;
+}
+
+static void yield(struct tri_task *self)
+{
+    struct tri_worker *w = home_of(self);
+
+    tri_worker_own_push(w, &self->a);
+    tri_worker_switch(w, self);
+}
+
+/* A wait of a cancelled task: from the second one on it costs a turn. */
+static int refuse_cancelled(struct tri_task *self)
+{
+    struct tri_frame *f = self->frame;
+
+    if (f->n_ignored++ >= IGNORED_FREE)
+        yield(self);
+    if (f->n_ignored == IGNORED_TOLD)
+        tri_tell(TR_EVENT_OVERRUN, "task '%s' #%u was cancelled and has waited %u times since",
+                 self->a.name, self->a.slab_index, f->n_ignored);
+    return -ECANCELED;
+}
+
+static int refuse_stranger(void)
+{
+    struct tri_worker *w = tri_worker_self();
+
+    if (w && w->handler)
+        tri_tell(TR_EVENT_MISUSE,
+                 "handler '%s' called a function that waits; a handler may not: use a try form, "
+                 "its timer, or a task", w->handler->name);
+    else
+        tri_tell(TR_EVENT_MISUSE, "a function that waits was called outside of a task; use its "
+                                  "blocking form in a thread, its try form elsewhere");
+    return -EPERM;
+}
+
+int tri_wait_enter_slow(struct tri_task *self)
+{
+    struct tri_worker *w;
+    unsigned word;
+
+    if (!self)
+        return refuse_stranger();
+    /* relaxed: a cancel that is not seen now is seen by the park. */
+    word = atomic_load_explicit(&self->a.wakee.word, memory_order_relaxed);
+    if ((word & TRI_CANCEL) && !is_shielded(self))
+        return refuse_cancelled(self);
+    w = home_of(self);
+    if (w->budget <= 0)
+        yield(self); /* its slice is over; the operation itself is not refused */
+    return 0;
+}
+
+bool tri_wait_is_over(struct tri_task *self, tr_time deadline, int *ret_r)
+{
+    /* relaxed: as above. */
+    unsigned word = atomic_load_explicit(&self->a.wakee.word, memory_order_relaxed);
+
+    if ((word & TRI_CANCEL) && !is_shielded(self))
+        *ret_r = -ECANCELED;
+    else if ((word & TRI_DRAIN) && deadline > TR_NEVER)
+        *ret_r = -ESHUTDOWN;
+    else if ((deadline & ~TR_DRAIN_BIT) <= TR_NOW)
+        *ret_r = -ETIMEDOUT;
+    else
+        return false;
+    return true;
+}
+
+void tri_park_prepare(struct tri_task *self)
+{
+    /* READY is set: we run. release: what we registered before is seen by whoever turns it on
+     * again. acquire: what wakers did before their last, unneeded wake is seen by us. */
+    self->frame->seen =
+        atomic_fetch_sub_explicit(&self->a.wakee.word, TRI_READY, memory_order_acq_rel);
+}
+
+void tri_park_undo(struct tri_task *self)
+{
+    /* As tri_wake() of ourselves: if somebody was first, we are queued, and must be taken out. */
+    if (atomic_fetch_or_explicit(&self->a.wakee.word, TRI_READY, memory_order_acq_rel) &
+        TRI_READY)
+        tri_worker_switch(home_of(self), self);
+}
+
+/* The word as of the end of the park says why it ended. */
+static int why(struct tri_task *self, tr_time deadline, unsigned word)
+{
+    if ((word & TRI_CANCEL) && !is_shielded(self)) {
+        self->frame->n_ignored++;
+        return -ECANCELED;
+    }
+    if ((word & TRI_DRAIN) && deadline > TR_NEVER)
+        return -ESHUTDOWN;
+    return self->frame->timed_out ? -ETIMEDOUT : 0;
+}
+
+int tri_park(struct tri_task *self, tr_time deadline)
+{
+    struct tri_frame *f = self->frame;
+    struct tri_worker *w = home_of(self);
+    tr_time limit = deadline & ~TR_DRAIN_BIT;
+    int r;
+
+    f->timed_out = false;
+    r = why(self, deadline, f->seen);
+    if (r < 0) {
+        tri_park_undo(self);
+        return r;
+    }
+    if (tri_unlikely(f->n_shield > 0) && f->shield_until < limit && (f->seen & TRI_CANCEL))
+        limit = f->shield_until;
+    if (limit < TR_NEVER)
+        tri_wheel_insert(&w->wheel, &f->timer, limit);
+    tri_worker_switch(w, self);
+    if (limit < TR_NEVER)
+        tri_wheel_remove(&home_of(self)->wheel, &f->timer);
+    /* acquire: pairs with the release of whoever woke us. */
+    return why(self, deadline,
+               atomic_load_explicit(&self->a.wakee.word, memory_order_acquire));
+}
+
+void tri_task_timer_fired(struct tri_timer *timer)
+{
+    struct tri_frame *f =
+        (struct tri_frame *)(void *)((char *)timer - offsetof(struct tri_frame, timer));
+
+    f->timed_out = true;
+    tri_wake(&f->task->a.wakee);
+}
+
+/* Parks until the source has let @w go, or something else ends the wait. */
+static int park_in_line(struct tri_task *self, tr_arm *arm, struct tri_waiter *w,
+                        tr_time deadline)
+{
+    int r = tri_park(self, deadline);
+
+    while (r == 0 && arm->ops->keeps_place && arm->ops->keeps_place(arm, w)) {
+        tri_park_prepare(self);
+        if (!arm->ops->keeps_place(arm, w)) {
+            tri_park_undo(self);
+            break;
+        }
+        r = tri_park(self, deadline);
+    }
+    return r;
+}
+
+int tri_wait(tr_arm *arm, tr_time deadline)
+{
+    struct tri_task *self = tri_self();
+    struct tri_waiter w = { .value = arm->value };
+    int r = tri_wait_enter(self);
+
+    if (r < 0)
+        return r;
+    w.wakee = &self->a.wakee;
+    tri_task_note(self, arm->ops, arm->source);
+    while (!arm->ops->attempt(arm)) {
+        if (r < 0 || tri_wait_is_over(self, deadline, &r))
+            return r;
+        tri_park_prepare(self);
+        if (!arm->ops->enroll(arm, &w)) {
+            tri_park_undo(self);
+            continue;
+        }
+        r = park_in_line(self, arm, &w, deadline);
+        if (arm->ops->withdraw(arm, &w))
+            return 0;
+    }
+    return 0;
+}
+
+/* ---- waiting for time alone ---- */
+
+static bool never(tr_arm *arm)
+{
+    (void)arm;
+    return false;
+}
+
+static const struct tri_arm_ops sleep_ops = { .what = "sleep", .attempt = never };
+
+int tr_sleep(tr_time deadline)
+{
+    struct tri_task *self = tri_self();
+    int r = tri_wait_enter(self);
+
+    if (r < 0)
+        return r;
+    tri_task_note(self, &sleep_ops, NULL);
+    do {
+        if (tri_wait_is_over(self, deadline, &r))
+            break;
+        tri_park_prepare(self);
+        r = tri_park(self, deadline);
+    } while (r == 0); /* spurious */
+    return r == -ETIMEDOUT ? 0 : r;
+}
+
+int tr_yield(void)
+{
+    struct tri_task *self = tri_self();
+    int r = tri_wait_enter(self);
+
+    if (r == 0)
+        yield(self);
+    return r;
+}

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: MIT */
+/* worker.c - see worker.h: picking, running, and the switch between tasks. */
+#include "config.h"
+
+#include <errno.h>
+
+#include "base/relax.h"
+#include "mem/fault.h"
+#include "sched/idle.h"
+#include "sched/task.h"
+#include "sched/worker.h"
+
+enum {
+    LIFO_RUNS = 3,
+    MAINTAIN_MASK = 7, /* every 8th pick */
+    FAIR_MASK = 15,    /* every 16th pick */
+};
+
+static const tr_time POLL_SPAN = TR_US(50);
+
+_Thread_local struct tri_worker *tri_tls_worker __attribute__((tls_model("initial-exec")));
+
+static void (*event_fn)(void *data, uint32_t events);
+static void (*handler_fn)(struct tri_worker *w, struct tri_actor *a);
+static void (*handler_timer_fn)(struct tri_timer *t);
+
+void tri_worker_set_event_fn(void (*fn)(void *data, uint32_t events))
+{
+    event_fn = fn;
+}
+
+void tri_worker_set_handler_fn(void (*run)(struct tri_worker *w, struct tri_actor *a),
+                               void (*timer)(struct tri_timer *t))
+{
+    handler_fn = run;
+    handler_timer_fn = timer;
+}
+
+__attribute__((noinline)) struct tri_worker *tri_worker_self(void)
+{
+    struct tri_worker *w = tri_tls_worker;
+
+    __asm__ volatile("" : "+r"(w) : : "memory"); /* no two calls may be merged */
+    return w;
+}
+
+__attribute__((noinline)) struct tri_task *tri_self(void)
+{
+    struct tri_worker *w = tri_tls_worker;
+
+    __asm__ volatile("" : "+r"(w) : : "memory");
+    return w ? w->task : NULL;
+}
+
+struct tri_backend *tri_self_backend(void)
+{
+    struct tri_worker *w = tri_worker_self();
+
+    return w ? w->rt->backend : NULL;
+}
+
+struct tri_poller *tri_self_poller(void)
+{
+    struct tri_worker *w = tri_worker_self();
+
+    return w ? w->poller : NULL;
+}
+
+void tri_self_spread(bool on)
+{
+    struct tri_worker *w = tri_worker_self();
+
+    if (w)
+        w->spread = on;
+}
+
+/* ---- looking at the outside ---- */
+
+/* Wakes whose timers have expired. */
+static void expire(struct tri_worker *w, tr_time now)
+{
+    struct tri_list expired;
+    struct tri_timer *t;
+
+    tri_list_init(&expired);
+    (void)tri_wheel_expire(&w->wheel, now, &expired);
+    while ((t = tri_wheel_pop(&expired)))
+        t->owner == TRI_KIND_HANDLER ? handler_timer_fn(t) : tri_task_timer_fired(t);
+}
+
+void tri_worker_poll(struct tri_worker *w, tr_time deadline)
+{
+    const struct tri_backend_ops *ops = w->rt->backend->ops;
+    int n = ops->poller_wait(w->poller, deadline, w->events, TRI_EVENTS);
+
+    for (int i = 0; i < n; i++)
+        event_fn(w->events[i].data, w->events[i].events);
+    if (n == -EDEADLK)
+        tri_idle_deadlock(w);
+}
+
+void tri_worker_maintain(struct tri_worker *w, bool force_poll)
+{
+    struct tri_backend *b = w->rt->backend;
+    tr_time now = b->ops->now(b);
+
+    if (now >= tri_wheel_next(&w->wheel))
+        expire(w, now);
+    if (force_poll || now - w->polled_at >= POLL_SPAN) {
+        w->polled_at = now;
+        tri_worker_poll(w, TR_NOW);
+        tri_idle_overdue(w, now);
+    }
+}
+
+/* ---- queues ---- */
+
+static struct tri_actor *own_pop(struct tri_worker *w)
+{
+    struct tri_actor *a = w->own_head;
+
+    if (a) {
+        w->own_head = a->link;
+        if (!w->own_head)
+            w->own_tail = NULL;
+    }
+    return a;
+}
+
+/* Pushes to a stealable queue; without memory for a larger one, to the own queue. */
+static void share(struct tri_worker *w, struct tri_deque *d, struct tri_actor *a)
+{
+    if (tri_unlikely(tri_deque_is_full(d)) && tri_deque_grow(d) < 0) {
+        tri_worker_own_push(w, a);
+        return;
+    }
+    tri_deque_push(d, a);
+    tri_idle_backlog(w->rt);
+}
+
+/* A READY actor whose home is @w, on @w's thread. @lifo: it may run next. */
+static void ready_here(struct tri_worker *w, struct tri_actor *a, bool lifo)
+{
+    struct tri_task *t = tri_task_of(a);
+
+    if (tri_unlikely(a->wakee.pinned)) {
+        tri_worker_own_push(w, a);
+        return;
+    }
+    if (a->wakee.kind == TRI_KIND_TASK) {
+        if (!t->frame) {
+            share(w, &w->fresh, a);
+            return;
+        }
+        if (tri_likely(!t->movable)) {
+            if (!lifo) {
+                tri_worker_own_push(w, a);
+                return;
+            }
+            if (w->lifo)
+                tri_worker_own_push(w, w->lifo);
+            w->lifo = a;
+            return;
+        }
+        /* Its timer is in our wheel: take it out while the task is still ours. */
+        tri_wheel_remove(&w->wheel, &t->frame->timer);
+    }
+    share(w, &w->hot, a);
+}
+
+static void drain_inbox(struct tri_worker *w)
+{
+    struct tri_actor *a = tri_inbox_take(&w->inbox), *next;
+
+    for (; a; a = next) {
+        next = a->link;
+        ready_here(w, a, false);
+    }
+}
+
+void tri_worker_awake(struct tri_worker *w)
+{
+    drain_inbox(w);
+}
+
+static void inbox_push(struct tri_worker *w, struct tri_actor *a)
+{
+    if (tri_inbox_push(&w->inbox, a))
+        w->rt->backend->ops->poller_wake(w->poller);
+}
+
+void tri_worker_ready(struct tri_actor *a)
+{
+    struct tri_worker *here = tri_worker_self();
+    /* acquire: pairs with the release where a thief takes the actor over (tri_worker_run_task). */
+    struct tri_worker *home = atomic_load_explicit(&a->home, memory_order_acquire);
+
+    if (home == here)
+        ready_here(here, a, here->task != NULL || here->handler != NULL);
+    else
+        inbox_push(home, a);
+}
+
+void tri_wakee_queue(struct tri_wakee *wakee)
+{
+    if (tri_unlikely(wakee->kind == TRI_KIND_THREAD))
+        tri_thread_wake(wakee);
+    else
+        tri_worker_ready(tri_actor_of(wakee));
+}
+
+void tri_actor_moves(struct tri_actor *a, struct tri_worker *w)
+{
+    struct tri_task *t = tri_task_of(a);
+    /* relaxed: the thief alone has the actor; published when it is queued or run. */
+    struct tri_worker *from = atomic_load_explicit(&a->home, memory_order_relaxed);
+
+    if (a->wakee.kind == TRI_KIND_TASK && t->spread) {
+        atomic_fetch_sub_explicit(&from->n_spread, 1, memory_order_relaxed); /* an estimate */
+        atomic_fetch_add_explicit(&w->n_spread, 1, memory_order_relaxed);
+    }
+    atomic_store_explicit(&a->home, w, memory_order_release);
+}
+
+static struct tri_worker *least_busy(struct tri_runtime *rt, struct tri_worker *from)
+{
+    struct tri_worker *best = from ? from : rt->workers[0];
+
+    for (unsigned i = 0; i < rt->n_worker; i++) {
+        struct tri_worker *w = rt->workers[i];
+
+        /* relaxed: an estimate. */
+        if (atomic_load_explicit(&w->n_spread, memory_order_relaxed) <
+            atomic_load_explicit(&best->n_spread, memory_order_relaxed))
+            best = w;
+    }
+    return best;
+}
+
+int tri_worker_place(struct tri_runtime *rt, struct tri_worker *from, struct tri_actor *a,
+                     bool spread)
+{
+    struct tri_worker *w = from;
+
+    if (tri_unlikely(spread || !from)) {
+        w = least_busy(rt, from);
+        if (spread)
+            atomic_fetch_add_explicit(&w->n_spread, 1, memory_order_relaxed); /* an estimate */
+        if (w != from && tri_idle_start(rt, w) < 0)
+            w = from ? from : rt->workers[0];
+    }
+    atomic_store_explicit(&a->home, w, memory_order_relaxed); /* published with the queue */
+    if (w == from)
+        ready_here(w, a, false);
+    else
+        inbox_push(w, a);
+    return 0;
+}
+
+/* ---- picking ---- */
+
+/* The oldest of a stealable queue, against thieves. */
+static struct tri_actor *oldest(struct tri_deque *d)
+{
+    struct tri_actor *a = NULL;
+
+    while (!a && tri_deque_len(d) > 0)
+        a = tri_deque_steal(d);
+    return a;
+}
+
+/* Virtual time: whoever may run is chosen by the seed. */
+static struct tri_actor *pick_random(struct tri_worker *w)
+{
+    struct tri_actor *a, *before = NULL;
+    size_t n = 0, k;
+
+    if (w->lifo) {
+        tri_worker_own_push(w, w->lifo);
+        w->lifo = NULL;
+    }
+    while ((a = oldest(&w->fresh)) || (a = oldest(&w->hot)))
+        tri_worker_own_push(w, a);
+    for (a = w->own_head; a; a = a->link)
+        n++;
+    if (n == 0)
+        return NULL;
+    k = w->rt->backend->ops->random(w->rt->backend) % n;
+    for (a = w->own_head; k > 0; k--) {
+        before = a;
+        a = a->link;
+    }
+    if (!before)
+        return own_pop(w);
+    before->link = a->link;
+    if (w->own_tail == a)
+        w->own_tail = before;
+    return a;
+}
+
+static struct tri_actor *pick_fair(struct tri_worker *w, unsigned tick)
+{
+    struct tri_actor *a = oldest(tick & (FAIR_MASK + 1) ? &w->fresh : &w->hot);
+
+    return a ? a : oldest(tick & (FAIR_MASK + 1) ? &w->hot : &w->fresh);
+}
+
+struct tri_actor *tri_worker_pick(struct tri_worker *w)
+{
+    /* relaxed: only we write it; watchers compare two readings. */
+    unsigned tick = atomic_load_explicit(&w->tick, memory_order_relaxed) + 1;
+    struct tri_actor *a;
+
+    atomic_store_explicit(&w->tick, tick, memory_order_relaxed);
+    if (tri_unlikely((tick & MAINTAIN_MASK) == 0))
+        tri_worker_maintain(w, false);
+    if (tri_unlikely(!tri_inbox_is_idle(&w->inbox)))
+        drain_inbox(w);
+    if (tri_unlikely(w->rt->virtual_time))
+        return pick_random(w);
+    if (tri_unlikely((tick & FAIR_MASK) == 0) && (a = pick_fair(w, tick)))
+        return a;
+    a = w->lifo;
+    if (a) {
+        w->lifo = NULL;
+        if (w->lifo_runs++ < LIFO_RUNS || !w->own_head)
+            return a;
+        tri_worker_own_push(w, a);
+    }
+    w->lifo_runs = 0;
+    if ((a = own_pop(w)))
+        return a;
+    if (tri_deque_len(&w->hot) > 0 && (a = oldest(&w->hot)))
+        return a;
+    return tri_deque_take(&w->fresh);
+}
+
+/* ---- running ---- */
+
+void tri_worker_run_task(struct tri_worker *w, struct tri_task *t)
+{
+    /* release: pairs with the acquire in tri_worker_ready(). */
+    if (tri_unlikely(atomic_load_explicit(&t->a.home, memory_order_relaxed) != w))
+        atomic_store_explicit(&t->a.home, w, memory_order_release);
+    w->task = t;
+    w->budget = TRI_BUDGET;
+    /* relaxed: the conductor only looks. */
+    atomic_store_explicit(&w->shown, t, memory_order_relaxed);
+}
+
+struct tri_context *tri_worker_board(struct tri_worker *w, struct tri_actor *a)
+{
+    struct tri_task *t = tri_task_of(a);
+
+    if (tri_unlikely(a->wakee.kind != TRI_KIND_TASK))
+        return NULL;
+    if (!t->frame && !tri_task_start(w, t))
+        return NULL;
+    tri_worker_run_task(w, t);
+    return &t->frame->ctx;
+}
+
+void tri_worker_switch(struct tri_worker *w, struct tri_task *self)
+{
+    struct tri_actor *next = tri_worker_pick(w);
+    struct tri_context *to;
+
+    if (next == &self->a) {
+        tri_worker_run_task(w, self);
+        return;
+    }
+    if (tri_unlikely(!tri_stack_canary_ok(self->frame->stack_top)))
+        tri_fault_canary(self->frame->stack_top);
+    if (next && tri_likely(next->wakee.kind == TRI_KIND_TASK)) {
+        to = tri_worker_board(w, next);
+    } else {
+        w->stash = next;
+        to = NULL;
+    }
+    if (!to) {
+        w->task = NULL;
+        to = &w->ctx;
+    }
+    tri_context_switch(&self->frame->ctx, to);
+    /* relaxed: only the worker that runs us writes it, and that is the one we run on. */
+    tri_worker_arrive(atomic_load_explicit(&self->a.home, memory_order_relaxed));
+}
+
+static void run(struct tri_worker *w, struct tri_actor *a)
+{
+    struct tri_context *to;
+
+    if (a->wakee.kind == TRI_KIND_HANDLER) {
+        /* relaxed: see home in actor.h; published when it is queued again. */
+        atomic_store_explicit(&a->home, w, memory_order_relaxed);
+        w->handler = a;
+        handler_fn(w, a);
+        w->handler = NULL;
+        return;
+    }
+    to = tri_worker_board(w, a);
+    if (!to)
+        return;
+    tri_context_switch(&w->ctx, to);
+    tri_worker_arrive(w);
+    w->task = NULL;
+    atomic_store_explicit(&w->shown, NULL, memory_order_relaxed);
+}
+
+void tri_worker_loop(struct tri_worker *w)
+{
+    struct tri_actor *a;
+
+    tri_tls_worker = w;
+    tri_context_adopt(&w->ctx);
+    /* acquire: what was done before the stop is seen by whoever cleans up. */
+    while (!atomic_load_explicit(&w->rt->stopping, memory_order_acquire)) {
+        a = w->stash;
+        w->stash = NULL;
+        if (!a)
+            a = tri_worker_pick(w);
+        if (a)
+            run(w, a);
+        else
+            tri_idle(w);
+    }
+    tri_tls_worker = NULL;
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * worker.h - a worker is a thread that runs actors. It owns its queues, its timers, its poller
+ * and its free stacks; other threads reach it through its inbox only.
+ *
+ *     lifo      the task woken last: runs next, at most three times in a row
+ *     own       started tasks, first in first out; they stay here
+ *     hot       handlers with messages, and movable tasks; first in first out; stealable
+ *     fresh     tasks that have not started; newest first; stealable, oldest first
+ *     inbox     from other threads
+ *
+ * Bounds (RT-15, RT-20): a slice ends after BUDGET operations; every 8th pick looks at timers and
+ * the clock, and at descriptors if that was not done for 50 µs; every 16th pick takes the oldest
+ * of fresh, and every other 16th that of hot, before anything else; the LIFO slot gives way to
+ * own after three runs. So each ready actor runs within a bounded number of slices.
+ */
+#ifndef TRI_SCHED_WORKER_H
+#define TRI_SCHED_WORKER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/assert.h"
+#include "base/backend.h"
+#include "base/wheel.h"
+#include "mem/slab.h"
+#include "mem/stack.h"
+#include "sched/actor.h"
+#include "sched/deque.h"
+#include "sched/inbox.h"
+#include "sched/runtime.h"
+
+enum { TRI_BUDGET = 256, TRI_EVENTS = 64 };
+
+struct tri_worker {
+    /* The owner's own. */
+    struct tri_runtime *rt;
+    struct tri_task *task;       /* the running one; NULL in a handler and in the scheduler */
+    struct tri_actor *handler;   /* the running one */
+    int budget;                  /* operations left in this slice */
+    unsigned lifo_runs;          /* picks from the LIFO slot in a row */
+    bool spread;                 /* spawns go to the least busy worker (tri_self_spread) */
+    struct tri_actor *lifo;
+    struct tri_actor *own_head, *own_tail;
+    void *dead;                  /* a stack whose task has ended and which was left just now */
+    struct tri_context *dead_ctx;
+    struct tri_actor *stash;     /* picked on a task's stack, to be run by the scheduler */
+    struct tri_context ctx;      /* the scheduler's */
+    struct tri_wheel wheel;
+    struct tri_poller *poller;
+    tr_time polled_at;           /* when descriptors were looked at */
+    unsigned spin;               /* pauses before it sleeps */
+    uint64_t random;             /* xorshift64 state, from the seed */
+    struct tri_stack_cache stacks;
+    struct tri_slab_cache tasks; /* of tri_task_slab() */
+    struct tri_slab_cache scopes;
+    struct tri_event events[TRI_EVENTS];
+    unsigned index;
+    bool started;                /* under rt->start_lock */
+    pthread_t thread;
+
+    /* Read by others. */
+    _Alignas(64) struct tri_deque fresh;
+    _Alignas(64) struct tri_deque hot;
+    _Alignas(64) struct tri_inbox inbox;
+    atomic_uint tick;            /* picks; the owner writes, watchers compare */
+    atomic_uint n_spread;        /* tasks placed here by tri_self_spread that have not ended */
+    struct tri_task *_Atomic shown; /* the running task, for the conductor */
+};
+
+extern _Thread_local struct tri_worker *tri_tls_worker
+    __attribute__((tls_model("initial-exec")));
+
+/* The calling thread's worker, or NULL. Not inlined: a movable task changes threads. */
+struct tri_worker *tri_worker_self(void);
+
+/* What the reactor does with an event; set once before any descriptor is registered. */
+void tri_worker_set_event_fn(void (*fn)(void *data, uint32_t events));
+
+/* Runs a handler until it has no message or its slice is over; set by lib/actor/handler.c. */
+void tri_worker_set_handler_fn(void (*run)(struct tri_worker *w, struct tri_actor *a),
+                               void (*timer)(struct tri_timer *t));
+
+/* Called when a worker goes idle or has retired much, to hand over what it batched. */
+void tri_worker_set_idle_fn(void (*fn)(void));
+
+/* The backend and the poller of the running worker; NULL outside a runtime. */
+struct tri_backend *tri_self_backend(void);
+struct tri_poller *tri_self_poller(void);
+
+/* Spawns of the running task start on the least busy worker while @on. */
+void tri_self_spread(bool on);
+
+/* ---- the life of a worker (lib/actor/runtime.c) ---- */
+
+int tri_worker_init(struct tri_worker *w, struct tri_runtime *rt, unsigned index);
+void tri_worker_fini(struct tri_worker *w);
+
+/* Runs actors on the calling thread until rt->stopping. */
+void tri_worker_loop(struct tri_worker *w);
+
+/* Wakes every worker of @rt, for a stop. */
+void tri_worker_rouse_all(struct tri_runtime *rt);
+
+/* Wakes or starts one more worker, which will look for backlog. */
+void tri_worker_summon(struct tri_runtime *rt);
+
+/* ---- queues, used inside sched and actor ---- */
+
+/* A READY actor goes to the queue where it belongs. Any thread. */
+void tri_worker_ready(struct tri_actor *a);
+
+/* A new task or handler of @from (NULL: a foreign thread) in runtime @rt; 0 or -ENOMEM. */
+int tri_worker_place(struct tri_runtime *rt, struct tri_worker *from, struct tri_actor *a,
+                     bool spread);
+
+/* To the back of the own queue. Owner only. */
+static inline void tri_worker_own_push(struct tri_worker *w, struct tri_actor *a)
+{
+    a->link = NULL;
+    if (w->own_tail)
+        w->own_tail->link = a;
+    else
+        w->own_head = a;
+    w->own_tail = a;
+}
+
+/* G. Marsaglia, "Xorshift RNGs", 2003. Owner only. */
+static inline uint64_t tri_worker_random(struct tri_worker *w)
+{
+    w->random ^= w->random << 13;
+    w->random ^= w->random >> 7;
+    w->random ^= w->random << 17;
+    return w->random;
+}
+
+/* Leaves the running task, which is queued or waits for a wake, and runs others until then. */
+void tri_worker_switch(struct tri_worker *w, struct tri_task *self);
+
+int tri_wait_enter_slow(struct tri_task *self);
+
+static inline int tri_wait_enter(struct tri_task *self)
+{
+    /* relaxed, both: see tri_wait_enter_slow(). */
+    if (tri_likely(self &&
+                   !(atomic_load_explicit(&self->a.wakee.word, memory_order_relaxed) &
+                     TRI_CANCEL) &&
+                   --atomic_load_explicit(&self->a.home, memory_order_relaxed)->budget > 0))
+        return 0;
+    return tri_wait_enter_slow(self);
+}
+
+/* Steps that every arrival on a stack begins with. */
+static inline void tri_worker_arrive(struct tri_worker *w)
+{
+    if (tri_unlikely(w->dead != NULL)) {
+        tri_context_release(w->dead_ctx);
+        tri_stack_put(&w->stacks, w->dead);
+        w->dead = NULL;
+    }
+}
+
+/* lib/sched/task.c: the body of a started task. */
+void tri_task_main(void *arg);
+
+/* Gives an unstarted task a stack; false: no memory (it is finished with -ENOMEM). */
+bool tri_task_start(struct tri_worker *w, struct tri_task *t);
+
+/* Puts @t, whose frame is made anew on @top, into it. */
+void tri_task_frame(struct tri_task *t, void *top);
+
+/* Ends a task that has not started. */
+void tri_task_discard(struct tri_worker *w, struct tri_task *t, int result);
+
+/* Looks at timers, and at descriptors if @force_poll or if that is due. */
+void tri_worker_maintain(struct tri_worker *w, bool force_poll);
+
+/* Waits for events until @deadline and delivers them. */
+void tri_worker_poll(struct tri_worker *w, tr_time deadline);
+
+/* Ends the sleep mark and takes in what came meanwhile. */
+void tri_worker_awake(struct tri_worker *w);
+
+/* Makes @a, which has just been stolen, an actor of @w. */
+void tri_actor_moves(struct tri_actor *a, struct tri_worker *w);
+
+/* Makes the started task @t the running one of @w. */
+void tri_worker_run_task(struct tri_worker *w, struct tri_task *t);
+
+/* Prepares @a to be switched to; NULL: it was no task, or has ended without running. */
+struct tri_context *tri_worker_board(struct tri_worker *w, struct tri_actor *a);
+
+/* The next actor for the calling context; NULL: only the scheduler can find more. */
+struct tri_actor *tri_worker_pick(struct tri_worker *w);
+
+#endif /* TRI_SCHED_WORKER_H */

@@ -1,0 +1,1 @@
+# unit_tests += tests/actor/test_x

@@ -1,0 +1,1 @@
+# unit_tests += tests/bridge/test_x

@@ -1,0 +1,1 @@
+# unit_tests += tests/chan/test_x

@@ -1,0 +1,1 @@
+# unit_tests += tests/io/test_x

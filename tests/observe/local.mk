@@ -1,0 +1,1 @@
+# unit_tests += tests/observe/test_x

@@ -1,0 +1,1 @@
+# stress_tests += tests/stress/stress_x, and tests_stress_stress_x_LDADD = $(LDADD_STRESS)

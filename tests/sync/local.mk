@@ -1,0 +1,1 @@
+# unit_tests += tests/sync/test_x

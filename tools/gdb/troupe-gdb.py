@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: MIT
+"""Shows the stack of a parked context, in a live process and in a core file.
+
+    (gdb) source troupe-gdb.py
+    (gdb) troupe bt task.ctx.sp
+
+The argument is the saved stack pointer of a context (struct tri_context, field sp). Nothing of
+the program is changed: gdb is told, for the length of one backtrace, that the selected thread's
+innermost frame was called from where the context is parked.
+"""
+
+import re
+
+import gdb
+import gdb.unwinder
+
+# Words from the saved sp upwards (lib/sched/switch-*.S), how many, and the names of sp and pc.
+LAYOUTS = {
+    "x86-64": (["r15", "r14", "r13", "r12", "rbx", "rbp", "rip"], 7, "rsp", "rip"),
+    "aarch64": (["x%d" % n for n in range(19, 30)] + ["pc"], 20, "sp", "pc"),
+}
+
+
+class FrameId:
+    def __init__(self, sp, pc):
+        self.sp = sp
+        self.pc = pc
+
+
+class ParkedUnwinder(gdb.unwinder.Unwinder):
+    """Answers for frame 0 only, and only while a backtrace of ours runs."""
+
+    def __init__(self):
+        super().__init__("troupe-parked")
+        self.sp = None
+        self.has_answered = False
+
+    def __call__(self, pending):
+        if self.sp is None or pending.level() != 0:
+            return None
+        arch = pending.architecture().name()
+        names, n_words, sp_name, pc_name = layout(arch)
+        word = gdb.lookup_type("unsigned long")
+        # Frame ids must grow outwards: the parked sp stands for frame 0.
+        pc = pending.read_register(pc_name)
+        info = pending.create_unwind_info(FrameId(gdb.Value(self.sp), pc))
+        for i, name in enumerate(names):
+            value = gdb.Value(self.sp + 8 * i).cast(word.pointer()).dereference()
+            info.add_saved_register(name, as_register(pending, name, value))
+        top = gdb.Value(self.sp + 8 * n_words)
+        info.add_saved_register(sp_name, as_register(pending, sp_name, top))
+        self.has_answered = True
+        return info
+
+
+def layout(arch):
+    for key, value in LAYOUTS.items():
+        if key in arch:
+            return value
+    raise gdb.GdbError("troupe: no layout of parked contexts for " + arch)
+
+
+def as_register(pending, name, value):
+    return value.cast(pending.read_register(name).type)
+
+
+unwinder = ParkedUnwinder()
+gdb.unwinder.register_unwinder(None, unwinder, replace=True)
+
+
+def backtrace(sp):
+    """The frames of the context parked at sp, as text, outermost last."""
+    selected = gdb.selected_frame()
+    gdb.newest_frame().select()
+    unwinder.sp = sp
+    unwinder.has_answered = False
+    gdb.invalidate_cached_frames()
+    try:
+        text = gdb.execute("backtrace", to_string=True)
+    finally:
+        unwinder.sp = None
+        gdb.invalidate_cached_frames()
+    if selected.is_valid():
+        selected.select()
+    start = re.search(r"^#1 ", text, re.M)
+    if not start or not unwinder.has_answered:
+        raise gdb.GdbError("troupe: nothing is parked at 0x%x" % sp)
+    text = text[start.start():]
+    return re.sub(r"^#(\d+)", lambda m: "#%d" % (int(m[1]) - 1), text, flags=re.M)
+
+
+class Troupe(gdb.Command):
+    """Commands for programs built on troupe."""
+
+    def __init__(self):
+        super().__init__("troupe", gdb.COMMAND_STACK, prefix=True)
+
+
+class TroupeBacktrace(gdb.Command):
+    """troupe bt SP: the stack of the context whose saved stack pointer is SP."""
+
+    def __init__(self):
+        super().__init__("troupe bt", gdb.COMMAND_STACK, gdb.COMPLETE_EXPRESSION)
+
+    def invoke(self, arg, from_tty):
+        if not arg:
+            raise gdb.GdbError("troupe bt SP: the saved stack pointer of a parked context")
+        word = gdb.lookup_type("unsigned long")
+        gdb.write(backtrace(int(gdb.parse_and_eval(arg).cast(word))))
+
+
+Troupe()
+TroupeBacktrace()
