@@ -35,6 +35,7 @@
 #include <troupe/oneshot.h>
 
 #include "chan/move.h"
+#include "mem/alloc.h"
 #include "sched/wait.h"
 
 enum {
@@ -62,7 +63,7 @@ int tr_oneshot_new(const struct tri_type *type, tr_oneshot_tx *ret_tx, tr_onesho
 
     if (!tri_type_is_valid(type) || !ret_tx || !ret_rx)
         return -EINVAL;
-    c = malloc(sizeof *c + type->size);
+    c = tri_mem_alloc_dirty(sizeof *c + type->size);
     if (!c)
         return -ENOMEM;
     atomic_init(&c->state, 0);
@@ -212,8 +213,8 @@ static bool try_park(struct tri_oneshot *c, unsigned over, unsigned parked,
         /* relaxed: the CAS publishes it. */
         atomic_store_explicit(wakee, w, memory_order_relaxed);
         /* release: the wakee, to step(). */
-    } while (!atomic_compare_exchange_weak_explicit(&c->state, &s, (s | parked) + PARK_ONE,
-                                                    memory_order_release, memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(
+        &c->state, &s, (s | parked) + PARK_ONE, memory_order_release, memory_order_relaxed));
     return true;
 }
 

@@ -9,10 +9,10 @@
 #define TRI_CHAN_SNAPSHOT_H
 
 #include <stdatomic.h>
-#include <stdlib.h>
 
 #include "base/rcu.h"
 #include "chan/move.h"
+#include "mem/alloc.h"
 
 struct tri_snapshot {
     struct tri_rcu_head rcu;
@@ -22,10 +22,10 @@ struct tri_snapshot {
     _Alignas(16) char value[];
 };
 
-/* Moves @value into a new snapshot with one count. NULL: no memory, @value is untouched. */
+/* A snapshot with one count, whose value is still to be filled in. NULL: no memory. */
 static inline struct tri_snapshot *tri_snapshot_new(const struct tri_type *type)
 {
-    struct tri_snapshot *s = malloc(sizeof *s + type->size);
+    struct tri_snapshot *s = tri_mem_alloc_dirty(sizeof *s + type->size);
 
     if (!s)
         return NULL;

@@ -36,19 +36,21 @@
 #include "base/lock.h"
 #include "chan/snapshot.h"
 #include "chan/waitq.h"
+#include "sched/worker.h"
 
 enum { CACHE_LINE = 64 };
 
-static const uint64_t ended = 1;           /* in mark */
-static const uint64_t keep = 1ull << 63;   /* in tr_watch_rx.seen */
+static const uint64_t ended = 1;         /* in mark */
+static const uint64_t keep = 1ull << 63; /* in tr_watch_rx.seen */
 
 struct tri_watch {
     _Atomic(struct tri_snapshot *) now;
     _Atomic uint64_t mark;
     const struct tri_type *type;
+    char apart[CACHE_LINE]; /* readers do not feel what happens below */
 
     /* Protects now and mark for writers, and what follows. No wake and no drop inside. */
-    _Alignas(CACHE_LINE) struct tri_lock lock;
+    struct tri_lock lock;
     unsigned n_waiting;
     struct tri_waitq line;
     atomic_size_t n_tx, n_rx, n_end;
@@ -69,11 +71,11 @@ static struct tri_snapshot *snapshot_of(const void *value)
 
 static struct tri_watch *cell_new(const struct tri_type *type, struct tri_snapshot *first)
 {
-    struct tri_watch *c = aligned_alloc(CACHE_LINE, sizeof *c);
+    struct tri_watch *c = tri_mem_alloc(sizeof *c);
 
     if (!c)
         return NULL;
-    *c = (struct tri_watch){ .type = type };
+    c->type = type;
     atomic_init(&c->now, first);
     atomic_init(&c->n_tx, 1);
     atomic_init(&c->n_rx, 1);
