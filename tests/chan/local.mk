@@ -1,1 +1,4 @@
-# unit_tests += tests/chan/test_x
+chan_tests = tests/chan/test_mpsc tests/chan/test_mpsc_inside
+unit_tests += $(chan_tests)
+valgrind_tests += $(chan_tests)
+EXTRA_DIST += tests/chan/items.h
