@@ -1,4 +1,5 @@
-chan_tests = tests/chan/test_mpsc tests/chan/test_mpsc_inside
+chan_tests = tests/chan/test_mpsc tests/chan/test_mpsc_forms tests/chan/test_mpsc_inside \
+    tests/chan/test_mpsc_wait
 unit_tests += $(chan_tests)
 valgrind_tests += $(chan_tests)
-EXTRA_DIST += tests/chan/items.h
+EXTRA_DIST += tests/chan/items.h tests/chan/step.h
