@@ -371,7 +371,10 @@ void tri_worker_switch(struct tri_worker *w, struct tri_task *self)
     }
     if (tri_unlikely(!tri_stack_canary_ok(self->frame->stack_top)))
         tri_fault_canary(self->frame->stack_top);
-    if (next && tri_likely(next->wakee.kind == TRI_KIND_TASK)) {
+    if (tri_likely(next && next->wakee.kind == TRI_KIND_TASK && tri_task_of(next)->frame)) {
+        tri_worker_run_task(w, tri_task_of(next));
+        to = &tri_task_of(next)->frame->ctx;
+    } else if (next && next->wakee.kind == TRI_KIND_TASK) {
         to = tri_worker_board(w, next);
     } else {
         w->stash = next;

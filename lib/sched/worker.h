@@ -138,6 +138,30 @@ static inline uint64_t tri_worker_random(struct tri_worker *w)
 /* Leaves the running task, which is queued or waits for a wake, and runs others until then. */
 void tri_worker_switch(struct tri_worker *w, struct tri_task *self);
 
+static inline void tri_task_note(struct tri_task *self, const struct tri_arm_ops *what,
+                                 const void *source)
+{
+    self->frame->wait_what = what;
+    self->frame->wait_source = source;
+}
+
+static inline void tri_park_prepare(struct tri_task *self)
+{
+    /* READY is set: we run. release: what we registered before is seen by whoever turns it on
+     * again. acquire: what wakers did before their last, unneeded wake is seen by us. */
+    self->frame->seen =
+        atomic_fetch_sub_explicit(&self->a.wakee.word, TRI_READY, memory_order_acq_rel);
+}
+
+/* False: tri_wait_is_over() would say no. */
+static inline bool tri_wait_may_be_over(struct tri_task *self, tr_time deadline)
+{
+    /* relaxed: see tri_wait_is_over(). */
+    return deadline <= TR_NOW || deadline == (TR_NOW | TR_DRAIN_BIT) ||
+           (atomic_load_explicit(&self->a.wakee.word, memory_order_relaxed) &
+            (TRI_CANCEL | TRI_DRAIN));
+}
+
 int tri_wait_enter_slow(struct tri_task *self);
 
 static inline int tri_wait_enter(struct tri_task *self)
