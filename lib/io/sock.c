@@ -361,7 +361,7 @@ int tr_sock_port(const tr_sock *s)
     b = s->impl->fd.backend;
     r = b->ops->getsockname(b, s->impl->fd.fd, (struct sockaddr *)&a, &len);
     if (r < 0)
-        return r;
+        return r == -ENOTSOCK ? -EOPNOTSUPP : r;
     if (a.ss_family != AF_INET && a.ss_family != AF_INET6)
         return -EOPNOTSUPP;
     memcpy(&in, &a, sizeof in); /* the port is at the same place in both families */

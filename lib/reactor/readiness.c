@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <pthread.h>
 
 #include "base/assert.h"
 #include "reactor/readiness.h"
@@ -12,14 +13,7 @@
 /* Tells the workers, once for all, whose the events are. */
 static void claim_events(void)
 {
-    static atomic_bool is_done;
-
-    /* relaxed: setting it twice changes nothing, and whoever registers a descriptor has been
-     * here before, in its own thread. */
-    if (tri_likely(atomic_load_explicit(&is_done, memory_order_relaxed)))
-        return;
     tri_worker_set_event_fn(tri_fd_event);
-    atomic_store_explicit(&is_done, true, memory_order_relaxed);
 }
 
 /*
@@ -56,7 +50,9 @@ static void side_init(struct tri_fd_side *s)
 
 void tri_fd_init(struct tri_fd *f, struct tri_backend *b, int fd)
 {
-    claim_events();
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    (void)pthread_once(&once, claim_events); /* whoever registers a descriptor has been here */
     f->fd = fd;
     f->backend = b;
     f->poller = NULL;
