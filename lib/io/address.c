@@ -93,10 +93,12 @@ static void add_v4(struct tri_addresses *l, struct in_addr at, unsigned short po
     to->len = sizeof a;
 }
 
-static void add_v6(struct tri_addresses *l, struct in6_addr at, unsigned zone, unsigned short port)
+static void add_v6(struct tri_addresses *l, struct in6_addr at, unsigned zone,
+                   unsigned short port)
 {
-    struct sockaddr_in6 a = { .sin6_family = AF_INET6, .sin6_port = port, .sin6_addr = at,
-                              .sin6_scope_id = zone };
+    struct sockaddr_in6 a = {
+        .sin6_family = AF_INET6, .sin6_port = port, .sin6_addr = at, .sin6_scope_id = zone
+    };
     struct tri_address *to = &l->list[l->n++];
 
     memcpy(&to->at, &a, sizeof a);

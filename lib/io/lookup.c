@@ -23,8 +23,8 @@
 enum { LIMIT = 64, THREAD_STACK_BYTES = 256 * 1024 };
 
 struct question {
-    atomic_uint n_ref;       /* the task and the thread */
-    atomic_bool is_done;     /* set by the thread, after result and list */
+    atomic_uint n_ref;   /* the task and the thread */
+    atomic_bool is_done; /* set by the thread, after result and list */
     struct tri_wakee *_Atomic waiter;
     int result;
     struct tri_address_text parts; /* constant */

@@ -27,8 +27,8 @@
 #include "sched/worker.h"
 
 enum {
-    FAIR_BATCH = 16,      /* connections between two looks at the deadline and the other tasks */
-    SWEEP_MAX = 65536,    /* connections taken from the queue at the drain */
+    FAIR_BATCH = 16,   /* connections between two looks at the deadline and the other tasks */
+    SWEEP_MAX = 65536, /* connections taken from the queue at the drain */
     TCP_FLAGS_OFFSET = 13,
     TCP_FLAG_SYN = 0x02,
 };
@@ -42,10 +42,10 @@ struct server {
     tr_serve_fn *fn;
     void *arg;
     tr_time deadline;
-    struct tri_quota *quota;  /* NULL: no limit */
-    struct tri_sock *spare;   /* the record of the next connection, or NULL */
+    struct tri_quota *quota; /* NULL: no limit */
+    struct tri_sock *spare;  /* the record of the next connection, or NULL */
     struct tri_gate_stay for_room, for_close;
-    tr_time pause;            /* the next one's length; 0: not starved */
+    tr_time pause; /* the next one's length; 0: not starved */
     unsigned n_taken;
 };
 

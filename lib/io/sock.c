@@ -3,9 +3,9 @@
 #include "config.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <netinet/in.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,7 +24,8 @@ enum {
 
 /* ---- records ---- */
 
-static struct tri_lock slab_lock; /* protects the three below; the slab's own lock is taken inside */
+/* Protects the three below; the slab's own lock is taken inside. */
+static struct tri_lock slab_lock;
 static struct tri_slab slab;
 static struct tri_slab_cache slab_cache;
 static size_t n_out;
@@ -85,8 +86,7 @@ void tri_sock_open(struct tri_sock *k, enum tri_sock_kind kind, struct tri_backe
     k->quota = NULL;
     k->line = (struct tri_line){ NULL, 0, 0, 0, 0 };
     k->ended = false;
-    k->short_blocks =
-        kind == TRI_SOCK_TCP || kind == TRI_SOCK_PIPE;
+    k->short_blocks = kind == TRI_SOCK_TCP || kind == TRI_SOCK_PIPE;
     if (kind != TRI_SOCK_CUSTOM)
         tri_fd_init(&k->fd, b, fd);
     /* relaxed: whoever uses it gets it from us. */
@@ -263,8 +263,8 @@ int tri_sock_claim(struct tri_sock *k, unsigned side)
             return -EBUSY;
         /* acquire: what the side's last user left; pairs with tri_sock_leave(). relaxed on
          * failure and above: only the value tested in the end counts. */
-    } while (!atomic_compare_exchange_weak_explicit(&k->use, &use, use | side,
-                                                    memory_order_acquire, memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(
+        &k->use, &use, use | side, memory_order_acquire, memory_order_relaxed));
     return 0;
 }
 

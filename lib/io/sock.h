@@ -44,18 +44,18 @@ enum tri_sock_kind {
 
 struct tri_sock {
     uint32_t slab_index;
-    atomic_uint use;                 /* enum tri_sock_use */
-    enum tri_sock_kind kind;         /* constant while in use, as all below to quota */
-    enum tri_sock_kind peer_kind;    /* of a listener: what it accepts */
-    struct tri_fd fd;                /* not for TRI_SOCK_CUSTOM */
+    atomic_uint use;              /* enum tri_sock_use */
+    enum tri_sock_kind kind;      /* constant while in use, as all below to quota */
+    enum tri_sock_kind peer_kind; /* of a listener: what it accepts */
+    struct tri_fd fd;             /* not for TRI_SOCK_CUSTOM */
     /* A short count means that the next call would block: TCP and pipes in the kernel give and
      * take all they can; a unix stream stops short where descriptors are passed along. */
     bool short_blocks;
     const struct tr_stream_ops *ops; /* for TRI_SOCK_CUSTOM */
     void *self;
-    struct tri_quota *quota;         /* the limit it counts in, or NULL */
-    struct tri_line line;            /* of the READ side: what was read ahead */
-    bool ended;                      /* of the READ side: the end of the stream was read */
+    struct tri_quota *quota; /* the limit it counts in, or NULL */
+    struct tri_line line;    /* of the READ side: what was read ahead */
+    bool ended;              /* of the READ side: the end of the stream was read */
 };
 
 /* The backend for a new socket: the worker's, or the kernel outside of a runtime. */

@@ -133,8 +133,7 @@ bool tri_fd_enroll(struct tri_fd *f, enum tri_fd_dir dir, struct tri_wakee *w)
     /* seq_cst: published before we look at the number; pairs with side_event(). */
     atomic_store_explicit(&s->waiter, w, memory_order_seq_cst);
     s->error = go_home(f);
-    if (s->error == 0 &&
-        atomic_load_explicit(&s->events, memory_order_seq_cst) == s->seen)
+    if (s->error == 0 && atomic_load_explicit(&s->events, memory_order_seq_cst) == s->seen)
         return true;
     tri_fd_withdraw(f, dir);
     return false;

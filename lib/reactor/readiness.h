@@ -45,17 +45,17 @@ enum {
 };
 
 struct tri_fd_side {
-    atomic_uint events;                  /* any worker adds; wraps */
-    unsigned seen;                       /* the user's: the last attempt blocked after this many */
-    int error;                           /* the user's: why it could not be registered, or 0 */
-    struct tri_wakee *_Atomic waiter;    /* the user stores, an event takes */
+    atomic_uint events;               /* any worker adds; wraps */
+    unsigned seen;                    /* the user's: the last attempt blocked after this many */
+    int error;                        /* the user's: why it could not be registered, or 0 */
+    struct tri_wakee *_Atomic waiter; /* the user stores, an event takes */
 };
 
 struct tri_fd {
-    int fd;                              /* constant from init to the end of use */
-    struct tri_backend *backend;         /* the same */
-    struct tri_poller *poller;           /* written by the one who moved home */
-    _Atomic uint64_t home;               /* the runtime whose poller has it; 0: none */
+    int fd;                      /* constant from init to the end of use */
+    struct tri_backend *backend; /* the same */
+    struct tri_poller *poller;   /* written by the one who moved home */
+    _Atomic uint64_t home;       /* the runtime whose poller has it; 0: none */
     struct tri_fd_side side[TRI_FD_DIRS];
 };
 

@@ -39,10 +39,13 @@ TR_TEST(address, good_texts)
 TR_TEST(address, texts_that_are_no_address)
 {
     static char long_host[TRI_HOST_BYTES + 8];
-    static const char *const bad[] = { "", ":", "localhost", "127.0.0.1", "::1:80", "[::1]",
-                                       "[::1]80", "[]:80", "[::1:80", "[localhost]:80", "a:65536",
-                                       "a:-1", "a:+1", "a: 1", "a:80x", "a:no-such-service",
-                                       "a:99999999999999999999", "1:2:3" };
+    /* clang-format off */
+    static const char *const bad[] = {
+        "", ":", "localhost", "127.0.0.1", "::1:80", "[::1]", "[::1]80", "[]:80", "[::1:80",
+        "[localhost]:80", "a:65536", "a:-1", "a:+1", "a: 1", "a:80x", "a:no-such-service",
+        "a:99999999999999999999", "1:2:3",
+    };
+    /* clang-format on */
 
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         check_str(parsed(bad[i]), "-1", bad[i]);

@@ -92,9 +92,14 @@ static int door(struct door *d)
 
     atomic_store(&door_runs, true);
     (void)tr_sleep(d->sleep_until);
-    *d->ret_result = tr_serve(&listener, &conns, d->opts, d->fn ? d->fn : echo_open, d->arg,
-                              d->deadline);
+    *d->ret_result =
+        tr_serve(&listener, &conns, d->opts, d->fn ? d->fn : echo_open, d->arg, d->deadline);
     return tr_scope_join(&conns, TR_NEVER);
+}
+
+static void start_door(tr_scope *scope, struct door d)
+{
+    check_eq(door_spawn(scope, &d, NULL), 0);
 }
 
 /* Connects the first @n clients, each with one line sent. */
@@ -126,8 +131,7 @@ ACTOR_TEST(serve, serves_until_the_drain_and_ends_with_0)
     tr_scope scope TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
     int result = 99;
 
-    check_eq(door_spawn(&scope, &(struct door){ .deadline = TR_UNTIL_DRAIN,
-                                                .ret_result = &result }, NULL), 0);
+    start_door(&scope, (struct door){ .deadline = TR_UNTIL_DRAIN, .ret_result = &result });
     connect_clients(MANY);
     for (int i = 0; i < MANY; i++)
         check_eq(answer(i, TR_S(5)), 3);
@@ -145,9 +149,9 @@ ACTOR_TEST(serve, connections_in_the_queue_at_the_drain_are_served)
     int result = 99;
 
     connect_clients(MANY);
-    check_eq(door_spawn(&scope, &(struct door){ .sleep_until = TR_UNTIL_DRAIN,
-                                                .deadline = TR_UNTIL_DRAIN,
-                                                .ret_result = &result }, NULL), 0);
+    start_door(&scope, (struct door){ .sleep_until = TR_UNTIL_DRAIN,
+                                      .deadline = TR_UNTIL_DRAIN,
+                                      .ret_result = &result });
     while (!atomic_load(&door_runs))
         need_eq(tr_yield(), 0);
     check_eq(tr_scope_drain(&scope, tr_after(TR_S(5))), 0);
@@ -162,11 +166,11 @@ ACTOR_TEST(serve, deadline_and_cancel_end_it)
     tr_scope scope TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
     int result = 99;
 
-    check_eq(tr_serve(&listener, &scope, NULL, echo_open, NULL, tr_after(TR_MS(5))), -ETIMEDOUT);
+    check_eq(tr_serve(&listener, &scope, NULL, echo_open, NULL, tr_after(TR_MS(5))),
+             -ETIMEDOUT);
     check_eq(listener.impl, NULL);
     listener = listen_here(address);
-    check_eq(door_spawn(&scope, &(struct door){ .deadline = TR_NEVER,
-                                                .ret_result = &result }, NULL), 0);
+    start_door(&scope, (struct door){ .deadline = TR_NEVER, .ret_result = &result });
     until_waits(&listener, TRI_FD_IN);
     tr_scope_cancel(&scope);
     check_eq(tr_scope_join(&scope, TR_NEVER), 0);
@@ -221,8 +225,8 @@ ACTOR_TEST(serve, max_open_leaves_the_others_in_the_queue)
     int result = 99;
 
     connect_clients(6);
-    check_eq(door_spawn(&scope, &(struct door){ .opts = &three, .deadline = TR_UNTIL_DRAIN,
-                                                .ret_result = &result }, NULL), 0);
+    start_door(&scope, (struct door){
+                           .opts = &three, .deadline = TR_UNTIL_DRAIN, .ret_result = &result });
     until_started(3);
     for (int i = 0; i < 3; i++)
         check_eq(answer(i, TR_S(5)), 3);
@@ -278,8 +282,7 @@ ACTOR_TEST(serve, without_descriptors_it_pauses_and_goes_on_when_one_closes)
 
     connect_clients(MANY);
     was = limit_descriptors(5);
-    check_eq(door_spawn(&scope, &(struct door){ .deadline = TR_UNTIL_DRAIN,
-                                                .ret_result = &result }, NULL), 0);
+    start_door(&scope, (struct door){ .deadline = TR_UNTIL_DRAIN, .ret_result = &result });
     until_started(5);
     for (int i = 0; i < 5; i++)
         check_eq(answer(i, TR_S(5)), 3, "open connections are served");
@@ -295,7 +298,8 @@ ACTOR_TEST(serve, without_descriptors_it_pauses_and_goes_on_when_one_closes)
     tr_sock_close(&client[0]); /* frees two: this end and then the server's */
     check_eq(answer(5, TR_S(5)), 3);
     check_eq(answer(6, TR_S(5)), 3);
-    check(tr_now() - begin < TR_MS(200) || tri_guard_is_slow(), "it did not sleep out its pause");
+    check(tr_now() - begin < TR_MS(200) || tri_guard_is_slow(),
+          "it did not sleep out its pause");
     check_eq(atomic_load(&n_starved), 1u, "still the same episode");
 
     begin = tr_now();
@@ -343,8 +347,7 @@ ACTOR_TEST(serve, starved_server_keeps_its_deadline_and_its_drain)
     listener = listen_here(address);
     connect_clients(2);
     was = limit_descriptors(0);
-    check_eq(door_spawn(&scope, &(struct door){ .deadline = TR_UNTIL_DRAIN,
-                                                .ret_result = &result }, NULL), 0);
+    start_door(&scope, (struct door){ .deadline = TR_UNTIL_DRAIN, .ret_result = &result });
     while (atomic_load(&n_starved) < 2)
         need_eq(tr_yield(), 0);
     check_eq(tr_scope_drain(&scope, tr_after(TR_S(5))), 0);
@@ -362,8 +365,7 @@ static int serve_on_two(tr_scope *root, void *arg)
 
     (void)root;
     (void)arg;
-    check_eq(door_spawn(&scope, &(struct door){ .deadline = TR_UNTIL_DRAIN,
-                                                .ret_result = &result }, NULL), 0);
+    start_door(&scope, (struct door){ .deadline = TR_UNTIL_DRAIN, .ret_result = &result });
     connect_clients(MANY);
     for (int i = 0; i < MANY; i++)
         check_eq(answer(i, TR_S(5)), 3);

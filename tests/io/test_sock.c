@@ -145,7 +145,9 @@ ACTOR_TEST(sock, close_ends_a_reader_and_a_writer)
 {
     tr_sock a = { NULL }, b = { NULL }, copy;
     char c;
-    struct call_job r = { .call = READ_LINE, .s = &copy, .deadline = TR_NEVER, .buf = &c, .n = 9 };
+    struct call_job r = {
+        .call = READ_LINE, .s = &copy, .deadline = TR_NEVER, .buf = &c, .n = 9
+    };
     struct call_job w = { .call = WRITE, .s = &copy, .deadline = TR_NEVER, .buf = &c, .n = 1 };
 
     need_eq(tr_sock_pair(&a, &b), 0);
@@ -253,7 +255,9 @@ static tr_sock kept_a, kept_b;
 static int exchange(tr_scope *root, void *arg)
 {
     char got[2];
-    struct call_job j = { .call = READ, .s = &kept_a, .deadline = TR_NEVER, .buf = got, .n = 2 };
+    struct call_job j = {
+        .call = READ, .s = &kept_a, .deadline = TR_NEVER, .buf = got, .n = 2
+    };
 
     (void)arg;
     start_call(root, &j);

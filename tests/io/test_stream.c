@@ -146,7 +146,8 @@ ACTOR_TEST(stream, line_that_fills_the_buffer_exactly_fits)
     check_eq(tr_read_line(&s, line, sizeof line, TR_NEVER), 5);
     check_str(line, "abcd\n");
     check_eq(tr_read_line(&s, line, sizeof line, TR_NEVER), 5);
-    check_eq(tr_read_line(&s, line, sizeof line, TR_NEVER), 5, "the last one lacks its newline");
+    check_eq(tr_read_line(&s, line, sizeof line, TR_NEVER), 5,
+             "the last one lacks its newline");
     check_str(line, "ijklm");
     check_eq(tr_read_line(&s, line, sizeof line, TR_NEVER), 0);
 }
