@@ -14,7 +14,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include <troupe.h>
@@ -134,49 +133,107 @@ static double seconds(tr_time span)
     return (double)span / 1e9;
 }
 
-struct options {
-    unsigned long n;
-    unsigned long sleep_ms;
-    bool handlers;
-};
-
-/* Starts the crowd in @s, waits until it is up again, and tells. */
-static int watch(tr_scope *s, struct crowd *c, dozer_ref *refs)
+/* Starts the crowd, waits until it is up again, and tells. On every way out all have ended. */
+static int watch(struct crowd *c, dozer_ref *refs)
 {
     lastw_rx last TR_CLEANUP(lastw_rx_close) = { 0 };
+    tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
     double before = resident();
     tr_time start = tr_now(), down_at;
     int r;
 
     if ((r = lastw_new(&c->last, &last)) < 0 ||
-        (r = refs ? start_handlers(s, c, refs) : start_tasks(s, c)) < 0)
+        (r = refs ? start_handlers(&s, c, refs) : start_tasks(&s, c)) < 0)
         return r;
-    printf("started %lu %s in %.3f s\n", c->n, refs ? "handlers" : "tasks",
+    printf("%lu %s started in %.3f s\n", c->n, refs ? "handlers" : "tasks",
            seconds(tr_now() - start));
     r = lastw_recv(&last, TR_UNTIL_DRAIN, &down_at);
     if (r < 0)
         return r;
-    printf("all asleep after %.3f s, %.0f bytes each\n", seconds(down_at - start),
+    printf("the last one fell asleep after %.3f s; %.0f bytes each\n", seconds(down_at - start),
            (resident() - before) / (double)c->n);
-    r = tr_scope_join(s, TR_UNTIL_DRAIN);
+    r = tr_scope_join(&s, TR_UNTIL_DRAIN);
     if (r == 0)
-        printf("all awake %.3f s after the last one fell asleep for %.3f s\n",
+        printf("all were awake %.3f s after that; they slept for %.3f s\n",
                seconds(c->up_at - down_at), seconds(c->span));
     return r;
 }
 
-static int trmillion(tr_scope *root, struct options *o, dozer_ref *refs)
+/* ---- the program ---- */
+
+struct options {
+    unsigned long n, sleep_ms;
+    bool handlers;
+};
+
+/* A whole number from 1 to @max; 0: something else. */
+static unsigned long number(const char *text, unsigned long max)
 {
-    struct crowd c = { .n = o->n, .span = TR_MS(o->sleep_ms) };
-    tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
-    int r = watch(&s, &c, refs);
+    char *end;
+    unsigned long n = strtoul(text, &end, 10);
+
+    return *text >= '0' && *text <= '9' && !*end && n <= max ? n : 0;
+}
+
+static int options_parse(int argc, char **argv, struct options *ret_options)
+{
+    static const struct option longs[] = { { "handlers", no_argument, NULL, 'H' },
+                                           { "sleep", required_argument, NULL, 's' },
+                                           { "help", no_argument, NULL, 'h' },
+                                           { NULL, 0, NULL, 0 } };
+    struct options o = { .sleep_ms = 1000 };
+    int opt;
+
+    while ((opt = getopt_long(argc, argv, "Hs:h", longs, NULL)) != -1) {
+        if (opt == 'H')
+            o.handlers = true;
+        else if (opt == 's')
+            o.sleep_ms = number(optarg, 86400000);
+        else
+            return -EINVAL;
+    }
+    if (optind + 1 == argc)
+        o.n = number(argv[optind], 100000000);
+    if (o.n == 0 || o.sleep_ms == 0)
+        return -EINVAL;
+    *ret_options = o;
+    return 0;
+}
+
+static int trmillion(tr_scope *root, int argc, char **argv)
+{
+    struct options o;
+    struct crowd c = { .n = 0 };
+    dozer_ref *refs = NULL;
+    int r = options_parse(argc, argv, &o);
 
     (void)root;
-    tr_scope_cancel(&s); /* handlers do not drain: a stop cancels what still sleeps */
-    while (tr_scope_join(&s, TR_NEVER) == -ECANCELED)
-        if (tr_self_is_cancelled())
-            break;
+    if (r < 0)
+        return r;
+    c.n = o.n;
+    c.span = TR_MS(o.sleep_ms);
+    if (o.handlers) {
+        refs = calloc(o.n, sizeof *refs);
+        if (!refs)
+            return -ENOMEM;
+    }
+    r = watch(&c, refs);
+    printf("%lu of %lu slept to the end\n", atomic_load(&c.n_up), c.n);
     lastw_tx_close(&c.last);
-    printf("%lu of %lu woke up by themselves\n", atomic_load(&c.n_up), c.n);
+    for (unsigned long i = 0; refs && i < c.n; i++)
+        dozer_ref_close(&refs[i]);
+    free(refs);
     return r;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o;
+
+    if (options_parse(argc, argv, &o) < 0) {
+        fprintf(stderr, "usage: trmillion [--handlers] [--sleep MS] N\n");
+        return EXIT_FAILURE;
+    }
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    return tr_main("trmillion", trmillion, argc, argv);
 }
