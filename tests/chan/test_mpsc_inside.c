@@ -159,7 +159,8 @@ static void check_in_place(bool rx_first)
 
     need(mem);
     memset(mem, 0xee, size + 1);
-    c = tri_mpsc_init_at(mem, &itemq_tri_type, 3, release);
+    tri_mpsc_set_release_fn(release);
+    c = tri_mpsc_init_at(mem, &itemq_tri_type, 3);
     tx = (itemq_tx){ { .chan = c } };
     rx = (itemq_rx){ { .chan = c } };
     for (uint32_t i = 0; i < 10; i++) {
