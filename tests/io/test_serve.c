@@ -240,6 +240,25 @@ ACTOR_TEST(serve, max_open_leaves_the_others_in_the_queue)
     close_clients();
 }
 
+/* Whether it waits for connections, for room or for descriptors. */
+ACTOR_TEST(serve, close_of_the_listener_by_another_task_ends_it)
+{
+    const struct tr_serve_opts one = { .max_open = 1 };
+    tr_scope scope TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
+    tr_sock copy = listener;
+    int result = 99;
+
+    connect_clients(2);
+    start_door(&scope,
+               (struct door){ .opts = &one, .deadline = TR_NEVER, .ret_result = &result });
+    check_eq(answer(0, TR_S(5)), 3);
+    check_eq(answer(1, TR_MS(10)), -ETIMEDOUT);
+    tr_sock_close(&copy);
+    close_clients();
+    check_eq(tr_scope_join(&scope, tr_after(TR_S(5))), 0);
+    check_eq(result, -EBADF);
+}
+
 static double cpu_seconds(void)
 {
     struct timespec t;
