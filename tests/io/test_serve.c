@@ -299,9 +299,9 @@ ACTOR_TEST(serve, without_descriptors_it_pauses_and_goes_on_when_one_closes)
         check_eq(answer(i, TR_S(5)), 3, "open connections are served");
 
     cpu = cpu_seconds();
-    check_eq(tr_sleep(tr_after(TR_MS(500))), 0);
+    check_eq(tr_sleep(tr_after(TR_MS(700))), 0); /* into a pause that is long */
     cpu = cpu_seconds() - cpu;
-    check(cpu < 0.025 || tri_guard_is_slow(), "under 5 % of a CPU while starved");
+    check(cpu < 0.035 || tri_guard_is_slow(), "under 5 % of a CPU while starved");
     check_eq(atomic_load(&n_started), 5u);
     check_eq(atomic_load(&n_starved), 1u, "told once");
 
