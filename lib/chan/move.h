@@ -31,6 +31,18 @@ static inline void tri_copy(void *dst, const void *src, size_t n)
     }
 }
 
+static inline void tri_zero(void *value, size_t n)
+{
+    const uint64_t zero = 0;
+
+    if (n > TRI_MOVE_INLINE_MAX || n % sizeof zero != 0) {
+        memset(value, 0, n);
+        return;
+    }
+    for (size_t i = 0; i < n; i += sizeof zero)
+        memcpy((char *)value + i, &zero, sizeof zero);
+}
+
 /* Copies and leaves zeroes behind, so that dropping the source does nothing. */
 static inline void tri_move(void *dst, void *src, size_t n)
 {

@@ -28,7 +28,8 @@ static inline uint64_t own_head(struct tri_mpsc_rx_side *rx)
 /* The cell at head, if it is published. */
 static inline struct tri_cell *ready_cell(struct tri_mpsc *c, uint64_t pos)
 {
-    struct tri_cell *cell = c->capacity > 0 ? tri_ring_cell(c, pos) : tri_blocks_head_cell(c, pos);
+    struct tri_cell *cell =
+        c->capacity > 0 ? tri_ring_cell(c, pos) : tri_blocks_head_cell(c, pos);
 
     return cell && tri_cell_is_published(cell, pos) ? cell : NULL;
 }
@@ -132,8 +133,8 @@ bool tri_mpsc_rx_arm(struct tri_mpsc *c, struct tri_wakee *wakee)
         /* relaxed: the CAS publishes it. */
         atomic_store_explicit(&rx->wakee, wakee, memory_order_relaxed);
         /* release: the wakee, to whoever takes RX_PARKED away. */
-    } while (!atomic_compare_exchange_weak_explicit(&tx->tail, &t, t | TRI_RX_PARKED,
-                                                    memory_order_release, memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(
+        &tx->tail, &t, t | TRI_RX_PARKED, memory_order_release, memory_order_relaxed));
     return true;
 }
 
