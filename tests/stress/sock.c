@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stress_sock.c - sockets under the worst of neighbours: for each of many pairs a reader, a writer
+ * sock.c - sockets under the worst of neighbours: for each of many pairs a reader, a writer
  * and one who closes both ends at some moment run on any worker; servers are drained under
  * connects. Every call must end, with one of the results that its contract names, and no record
  * may be left.
