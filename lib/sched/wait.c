@@ -41,7 +41,10 @@ static void yield(struct tri_task *self)
 {
     struct tri_worker *w = home_of(self);
 
-    tri_worker_own_push(w, &self->a);
+    if (self->movable)
+        tri_worker_ready(&self->a);
+    else
+        tri_runq_push(&w->own, &self->a);
     tri_worker_switch(w, self);
 }
 
@@ -107,6 +110,8 @@ bool tri_wait_is_over(struct tri_task *self, tr_time deadline, int *ret_r)
 
 void tri_park_undo(struct tri_task *self)
 {
+    if (!self->movable)
+        return; /* not parked: a request on its way will find so */
     /* As tri_wake() of ourselves: if somebody was first, we are queued, and must be taken out. */
     if (atomic_fetch_or_explicit(&self->a.wakee.word, TRI_READY, memory_order_acq_rel) &
         TRI_READY)
@@ -123,6 +128,21 @@ static int why(struct tri_task *self, tr_time deadline, unsigned word)
     if ((word & TRI_DRAIN) && deadline > TR_NEVER)
         return -ESHUTDOWN;
     return self->frame->timed_out ? -ETIMEDOUT : 0;
+}
+
+/* Marks the task as asleep; true: it was woken meanwhile, and need not be. */
+static bool sleep_now(struct tri_task *self)
+{
+    struct tri_wakee *me = &self->a.wakee;
+
+    if (tri_unlikely(self->movable))
+        return false; /* READY is the mark */
+    /* relaxed: our thread's. */
+    if (tri_unlikely(atomic_load_explicit(&me->notified, memory_order_relaxed)))
+        return true;
+    /* release: pairs with the acquire in tri_wakee_here(), for stale wakers elsewhere: home. */
+    atomic_store_explicit(&me->parked, true, memory_order_release);
+    return false;
 }
 
 int tri_park(struct tri_task *self, tr_time deadline)
@@ -145,7 +165,8 @@ int tri_park(struct tri_task *self, tr_time deadline)
     }
     if (limit < TR_NEVER)
         tri_wheel_insert(&w->wheel, &f->timer, limit);
-    tri_worker_switch(w, self);
+    if (!sleep_now(self))
+        tri_worker_switch(w, self);
     if (limit < TR_NEVER)
         tri_wheel_remove(&home_of(self)->wheel, &f->timer);
     /* acquire: pairs with the release of whoever woke us. */
