@@ -7,3 +7,7 @@ tests_stress_mpsc_LDADD = $(LDADD_STRESS)
 tests_stress_oneshot_LDADD = $(LDADD_STRESS)
 tests_stress_watch_LDADD = $(LDADD_STRESS)
 EXTRA_DIST += tests/stress/stress.h
+stress_tests += tests/stress/deque tests/stress/inbox tests/stress/wake
+tests_stress_deque_LDADD = $(LDADD_STRESS)
+tests_stress_inbox_LDADD = $(LDADD_STRESS)
+tests_stress_wake_LDADD = $(LDADD_STRESS)
