@@ -53,6 +53,15 @@ static long long env_number(const char *name, long long max)
     return n;
 }
 
+/* $TR_SEED, any 64-bit number; else 1. */
+static uint64_t env_seed(void)
+{
+    const char *text = getenv("TR_SEED");
+    uint64_t seed = text ? strtoull(text, NULL, 0) : 0;
+
+    return seed ? seed : 1;
+}
+
 /* CPUs' worth of time that the control group grants, rounded up; INT_MAX: no limit. */
 static int cgroup_cpus(void)
 {
@@ -97,10 +106,8 @@ static int options_fill(struct tr_runtime_opts *o)
             return (int)n;
         o->n_worker = n > 0 ? (unsigned)n : usable_cpus();
     }
-    if (o->seed == 0) {
-        n = env_number("TR_SEED", LLONG_MAX);
-        o->seed = n > 0 ? (uint64_t)n : 1;
-    }
+    if (o->seed == 0)
+        o->seed = env_seed();
     if (o->stop_budget == 0)
         o->stop_budget = STOP_BUDGET;
     if (o->stall_limit == 0)
