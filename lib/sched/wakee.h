@@ -44,6 +44,9 @@ struct tri_wakee {
 /* Puts @w where it will run. For the one who turned READY on. */
 void tri_wakee_queue(struct tri_wakee *w);
 
+/* The same as tri_wake() in a signal handler: through the inbox, whatever was interrupted. */
+void tri_wake_from_signal(struct tri_wakee *w);
+
 /* Makes @w run once more, if it does not anyway. Any thread; wait-free but for a kernel wake. */
 static inline void tri_wake(struct tri_wakee *w)
 {
