@@ -30,6 +30,7 @@
 #include "actor/trace.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "sched/idle.h"
 
 #ifndef sigev_notify_thread_id /* a name that the C library may lack */
 #define sigev_notify_thread_id _sigev_un._tid
@@ -151,8 +152,10 @@ static void *conductor_main(void *arg)
     for (;;) {
         /* acquire: pairs with the release in tri_runtime_kick(). */
         kicks = atomic_load_explicit(&rt->kicks, memory_order_acquire);
-        if (atomic_load_explicit(&c->quit, memory_order_relaxed)) /* by kicks */
+        if (atomic_load_explicit(&c->quit, memory_order_relaxed)) { /* by kicks */
+            tri_stop_end(c);
             break;
+        }
         tri_signal_unblock();
         if (++n_look == 2) /* not at once: a short run need not pay for it */
             tri_trace_warm();

@@ -9,6 +9,8 @@
 #include <signal.h>
 #include <time.h>
 
+#include <troupe/signal.h>
+
 #include "actor/report.h"
 #include "actor/runtime.h"
 #include "actor/stall.h"
@@ -64,6 +66,9 @@ void tri_conductor_on_signal(struct tri_conductor *c, int signo, int pid);
 
 /* Draws the consequences of the level and the time; returns when to look again. */
 tr_time tri_stop_step(struct tri_conductor *c, tr_time now);
+
+/* Everything has ended by itself. */
+void tri_stop_end(struct tri_conductor *c);
 
 /* In the signal handler: one of TERM and INT. */
 void tri_stop_on_signal(struct tri_conductor *c, int signo, int pid);

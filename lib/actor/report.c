@@ -27,7 +27,7 @@ struct view {
     const char *what;          /* it waits for; NULL: it has not waited yet. A constant string */
     uint32_t index;
     unsigned word;
-    bool is_handler, started;
+    bool is_handler, is_movable, started, parked;
     char name[32];
 };
 
@@ -59,8 +59,10 @@ static void view_fill(struct view *v, const struct tri_actor *a)
     v->a = a;
     v->index = a->slab_index;
     v->spawn_pc = a->spawn_pc;
-    v->is_handler = a->wakee.kind != TRI_KIND_TASK;
-    /* relaxed: a picture of this moment. */
+    v->is_handler = !tri_wakee_is_task(&a->wakee);
+    v->is_movable = tri_wakee_kind(&a->wakee) == TRI_KIND_MOVABLE;
+    /* relaxed, all: a picture of this moment. */
+    v->parked = atomic_load_explicit(&a->wakee.parked, memory_order_relaxed);
     v->word = atomic_load_explicit(&a->wakee.word, memory_order_relaxed);
     v->home = atomic_load_explicit(&a->home, memory_order_relaxed);
     (void)snprintf(v->name, sizeof v->name, "%.31s", a->name);
@@ -155,7 +157,7 @@ static void add_state(struct text *t, struct tri_runtime *rt, const struct view 
         add(t, v->word & TRI_READY ? "has messages" : "has no message");
     else if (!v->started)
         add(t, "has not started");
-    else if (v->word & TRI_READY)
+    else if (v->is_movable ? v->word & TRI_READY : !v->parked)
         add(t, "is ready to run on worker %u", v->home->index);
     else
         add(t, "waits: %s", v->what ? v->what : "?");

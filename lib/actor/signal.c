@@ -54,6 +54,7 @@ static struct sigaction former[TRI_SIGNALS];
 static atomic_uint n_subscribed[TRI_SIGNALS]; /* written with the records, read by the handler */
 static struct tri_conductor *_Atomic main_conductor;
 static atomic_uint n_inside;
+static atomic_ullong early; /* bits of signals that came before tr_main() was ready for them */
 
 /* ---- the handler ---- */
 
@@ -94,6 +95,9 @@ static void on_signal(int signo, siginfo_t *si, void *context)
             deliver(sub, (unsigned long long)signo, sender);
     } else if ((c = atomic_load(&main_conductor))) {
         tri_conductor_on_signal(c, signo, (int)(uint32_t)sender);
+    } else {
+        /* A thread from before tr_main(). relaxed: replayed by tri_signal_set_main(). */
+        atomic_fetch_or_explicit(&early, 1ull << (signo - 1), memory_order_relaxed);
     }
     atomic_fetch_sub_explicit(&n_inside, 1, memory_order_release);
     errno = saved;
@@ -173,9 +177,14 @@ void tri_signal_forget(void)
 
 void tri_signal_set_main(struct tri_conductor *c)
 {
+    unsigned long long missed;
+
     atomic_store(&main_conductor, c); /* seq_cst: before the look in tri_signal_quiesce() */
-    if (!c)
-        tri_signal_quiesce();
+    tri_signal_quiesce();
+    missed = atomic_exchange_explicit(&early, 0, memory_order_relaxed);
+    for (int signo = 1; c && signo < TRI_SIGNALS; signo++)
+        if (missed & 1ull << (signo - 1))
+            tri_conductor_on_signal(c, signo, 0);
 }
 
 struct tri_conductor *tri_signal_main_begin(void)

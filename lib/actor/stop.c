@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "actor/conductor.h"
@@ -204,6 +205,13 @@ tr_time tri_stop_step(struct tri_conductor *c, tr_time now)
             s->abort_at = now + CLEANUP;
     }
     return s->abort_at;
+}
+
+void tri_stop_end(struct tri_conductor *c)
+{
+    /* The level was raised, and all had ended before we looked. */
+    if (c->stop.began == 0 && tri_shutdown_level(c->rt) > TR_LEVEL_RUN)
+        say_began(c);
 }
 
 /* ---- the outcome ---- */
