@@ -120,7 +120,7 @@ static void threads_report(void)
 
 static int run(const struct tr_runtime_opts *opts, struct app *app)
 {
-    struct tri_outcome out = { .ran = false };
+    struct tri_main_result out = { .ran = false };
     unsigned held = signals_take();
     int r = tri_run(opts, app_run, app, &out);
 

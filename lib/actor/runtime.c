@@ -223,9 +223,9 @@ static void start_lazily(struct tri_runtime *rt)
 }
 
 /* The actors have ended. Before the workers are joined: the conductor may start some. */
-static void watchers_end(struct tri_runtime *rt, struct tri_outcome *outcome)
+static void watchers_end(struct tri_runtime *rt, struct tri_main_result *main_result)
 {
-    if (outcome)
+    if (main_result)
         tri_signal_set_main(NULL);
     if (rt->conductor)
         tri_conductor_stop(rt->conductor);
@@ -233,18 +233,18 @@ static void watchers_end(struct tri_runtime *rt, struct tri_outcome *outcome)
     tri_level_watch_fini(rt->shutdown);
 }
 
-static void outcome_fill(struct tri_runtime *rt, int result, struct tri_outcome *outcome)
+static void main_result_fill(struct tri_runtime *rt, int result, struct tri_main_result *main_result)
 {
-    if (!outcome)
+    if (!main_result)
         return;
-    outcome->ran = true;
-    outcome->status = tri_stop_status(rt->conductor, result, rt->root->n_failed);
+    main_result->ran = true;
+    main_result->status = tri_stop_status(rt->conductor, result, rt->root->n_failed);
     tri_stop_summary(rt->conductor, 0);
 }
 
-static int watchers_begin(struct tri_runtime *rt, struct tri_outcome *outcome)
+static int watchers_begin(struct tri_runtime *rt, struct tri_main_result *main_result)
 {
-    if (!outcome) {
+    if (!main_result) {
         rt->first_idle = rt->conductor ? start_lazily : NULL;
         return 0;
     }
@@ -253,7 +253,7 @@ static int watchers_begin(struct tri_runtime *rt, struct tri_outcome *outcome)
 }
 
 static int run_root(struct tri_runtime *rt, tr_run_fn *fn, void *arg,
-                    struct tri_outcome *outcome)
+                    struct tri_main_result *main_result)
 {
     struct tri_worker *w = rt->workers[0];
     int result = 0, r;
@@ -273,15 +273,15 @@ static int run_root(struct tri_runtime *rt, tr_run_fn *fn, void *arg,
     w->started = true;
     atomic_init(&rt->n_started, 1);
     rt->backend->ops->thread_init(rt->backend);
-    r = watchers_begin(rt, outcome);
+    r = watchers_begin(rt, main_result);
     if (r == 0) {
         tri_deque_push(&w->fresh, &t->a);
         tri_worker_loop(w);
     }
-    watchers_end(rt, outcome);
+    watchers_end(rt, main_result);
     workers_join(rt);
     if (r == 0)
-        outcome_fill(rt, result, outcome);
+        main_result_fill(rt, result, main_result);
     tri_tls_worker = w;
     if (r < 0)
         tri_task_discard(w, t, result = r);
@@ -313,42 +313,46 @@ void tri_runtime_cancel(struct tri_runtime *rt)
 /* ---- the public functions ---- */
 
 static int run_workers(struct tri_runtime *rt, tr_run_fn *fn, void *arg,
-                       struct tri_outcome *outcome)
+                       struct tri_main_result *main_result)
 {
     int r = workers_make(rt);
 
     if (r == 0)
-        r = run_root(rt, fn, arg, outcome);
+        r = run_root(rt, fn, arg, main_result);
     workers_free(rt);
     return r;
 }
 
 static int run_watched(struct tri_runtime *rt, tr_run_fn *fn, void *arg,
-                       struct tri_outcome *outcome)
+                       struct tri_main_result *main_result)
 {
     struct tri_shutdown shutdown = { .reason = NULL };
     struct tri_signals signals = { .kept = { NULL } };
     struct tri_conductor conductor;
+    sigset_t mask;
     int r = 0;
 
     rt->shutdown = &shutdown;
     rt->signals = &signals;
-    if (outcome || !(rt->opts.current_thread || rt->opts.simulate)) {
+    if (main_result || !(rt->opts.current_thread || rt->opts.simulate)) {
         rt->conductor = &conductor;
-        r = tri_conductor_init(&conductor, rt, outcome != NULL);
+        r = tri_conductor_init(&conductor, rt, main_result != NULL);
         if (r < 0)
             return r;
     }
     tri_fork_begin();
-    r = run_workers(rt, fn, arg, outcome);
+    (void)pthread_sigmask(SIG_SETMASK, NULL, &mask);
+    r = run_workers(rt, fn, arg, main_result);
     tri_fork_end();
     if (rt->conductor)
         tri_conductor_fini(&conductor);
+    else
+        (void)pthread_sigmask(SIG_SETMASK, &mask, NULL); /* tr_signal_open() unblocks here */
     return r;
 }
 
 static int run_backend(struct tri_runtime *rt, tr_run_fn *fn, void *arg,
-                       struct tri_outcome *outcome)
+                       struct tri_main_result *main_result)
 {
     struct tri_backend *sim = NULL;
     int r;
@@ -360,7 +364,7 @@ static int run_backend(struct tri_runtime *rt, tr_run_fn *fn, void *arg,
     }
     rt->backend = sim ? sim : tri_epoll_backend();
     rt->virtual_time = sim != NULL;
-    r = run_watched(rt, fn, arg, outcome);
+    r = run_watched(rt, fn, arg, main_result);
     if (sim)
         tri_sim_free(sim);
     tri_rcu_barrier_if_pending(); /* what channels have retired is freed before we return */
@@ -368,7 +372,7 @@ static int run_backend(struct tri_runtime *rt, tr_run_fn *fn, void *arg,
 }
 
 int tri_run(const struct tr_runtime_opts *opts, tr_run_fn *fn, void *arg,
-            struct tri_outcome *ret_outcome)
+            struct tri_main_result *ret_result)
 {
     struct tri_runtime rt = { .n_worker = 0 };
     int r;
@@ -396,7 +400,7 @@ int tri_run(const struct tr_runtime_opts *opts, tr_run_fn *fn, void *arg,
     r = tri_fault_install();
     if (r == 0) {
         (void)tri_fault_thread_enter();
-        r = run_backend(&rt, fn, arg, ret_outcome);
+        r = run_backend(&rt, fn, arg, ret_result);
         tri_fault_thread_leave();
         tri_fault_uninstall();
     }

@@ -17,14 +17,14 @@ void tri_runtime_drain(struct tri_runtime *rt);
 void tri_runtime_cancel(struct tri_runtime *rt);
 
 /* What tr_main() wants to know of its runtime. */
-struct tri_outcome {
+struct tri_main_result {
     bool ran;    /* the app was started */
     int status;  /* the exit status, if it was */
 };
 
-/* tr_run_with(); @ret_outcome, not NULL: as the runtime of tr_main(), signals included. */
+/* tr_run_with(); @ret_result, not NULL: as the runtime of tr_main(), signals included. */
 int tri_run(const struct tr_runtime_opts *opts, tr_run_fn *fn, void *arg,
-            struct tri_outcome *ret_outcome);
+            struct tri_main_result *ret_result);
 
 /* ---- fork.c: a child of this process must not use what only its parent has ---- */
 

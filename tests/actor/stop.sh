@@ -70,7 +70,7 @@ last()
 # pause MS: between two signals that are to count as two
 pause() { sleep "$(awk "BEGIN { print $1 / 1000 }")"; }
 
-echo 1..25
+echo 1..26
 
 start polite
 kill -TERM "$pid"
@@ -165,6 +165,25 @@ finish
 expect "an app that fails makes the status 1" 1 500
 ! grep -q shutdown: "$dir/err"
 report "and there is no summary of a stop that was none" $?
+
+# TERM at a moment of the start that is drawn: it never hangs, and ends by the drain or, before
+# tr_main() has blocked the signal, by its default effect
+: >"$dir/out"
+bad=0
+began=$(now_ms)
+awk -v seed="${TR_SEED:-$$}" 'BEGIN { srand(seed); for (i = 0; i < 200; i++) print rand() * 0.006 }' >"$dir/delays"
+while read -r delay; do
+    "$inner" polite >/dev/null 2>"$dir/err" &
+    pid=$!
+    sleep "$delay"
+    kill -TERM "$pid"
+    wait "$pid"
+    status=$?
+    case $status in 0 | 143) ;; *) bad=1 ;; esac
+    [ $bad = 0 ] || break
+done <"$dir/delays" 2>/dev/null # where the shell says who was terminated
+took=$(($(now_ms) - began))
+report "TERM at 200 random moments of the start never hangs" $bad
 
 start deaf
 kill -USR1 "$pid"
