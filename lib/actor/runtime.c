@@ -18,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 
 #include "actor/runtime.h"
 #include "base/clock.h"
@@ -118,6 +117,7 @@ int tri_worker_init(struct tri_worker *w, struct tri_runtime *rt, unsigned index
     w->rt = rt;
     w->index = index;
     w->spin = 16;
+    w->random = (rt->opts.seed + index + 1) * UINT64_C(0x9e3779b97f4a7c15);
     tri_slab_cache_init(&w->tasks, tri_task_slab());
     tri_slab_cache_init(&w->scopes, tri_scope_slab());
     tri_wheel_init(&w->wheel, b->ops->now(b));
@@ -231,6 +231,7 @@ static int run_root(struct tri_runtime *rt, tr_run_fn *fn, void *arg)
     tri_scope_adopt(rt->root, t);
     w->started = true;
     atomic_init(&rt->n_started, 1);
+    rt->backend->ops->thread_init(rt->backend);
     tri_deque_push(&w->fresh, &t->a);
     tri_worker_loop(w);
     workers_join(rt);

@@ -48,6 +48,7 @@ struct tri_timer {
     struct tri_list links;
     tr_time deadline;
     uint16_t bucket; /* valid while armed */
+    uint8_t owner;   /* the user's own mark; zero at first */
 };
 _Static_assert(sizeof(struct tri_timer) <= 32, "a task or a socket may hold several");
 

@@ -1,1 +1,8 @@
-# libtroupe_la_SOURCES += lib/chan/x.c lib/chan/x.h
+libtroupe_la_SOURCES += \
+    lib/chan/move.h \
+    lib/chan/mpsc.c \
+    lib/chan/mpsc.h \
+    lib/chan/mpsc_block.c \
+    lib/chan/mpsc_rx.c \
+    lib/chan/mpsc_tx.c \
+    lib/chan/waitq.h

@@ -1,1 +1,1 @@
-# libtroupe_la_SOURCES += lib/combine/x.c lib/combine/x.h
+libtroupe_la_SOURCES += lib/combine/select.c

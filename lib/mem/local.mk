@@ -6,4 +6,3 @@ libtroupe_la_SOURCES += \
     lib/mem/san.h \
     lib/mem/slab.c lib/mem/slab.h \
     lib/mem/stack.c lib/mem/stack.h
-EXTRA_DIST += lib/mem/README.md

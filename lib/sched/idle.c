@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 
 #include "base/log.h"
 #include "base/relax.h"
@@ -39,7 +38,7 @@ static void *thread_main(void *arg)
 
     (void)snprintf(name, sizeof name, "%.8s/%u", w->rt->opts.name, w->index);
     (void)pthread_setname_np(pthread_self(), name);
-    (void)prctl(PR_SET_TIMERSLACK, 1000UL); /* ns: timers are as exact as the kernel can */
+    w->rt->backend->ops->thread_init(w->rt->backend);
     (void)tri_fault_thread_enter();
     tri_worker_loop(w);
     tri_fault_thread_leave();

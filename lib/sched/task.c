@@ -129,6 +129,7 @@ static struct tri_task *task_new(struct tri_worker *w, const struct tri_task_typ
         return NULL;
     }
     t->a.wakee.kind = TRI_KIND_TASK;
+    t->a.wakee.pinned = false;
     t->a.name = opts && opts->name ? opts->name : type->name;
     t->a.spawn_pc = pc;
     t->frame = NULL;
@@ -217,6 +218,7 @@ void tri_task_frame(struct tri_task *t, void *top)
 
     f->task = t;
     f->timer.links.next = NULL;
+    f->timer.owner = TRI_KIND_TASK;
     f->timed_out = false;
     f->n_ignored = 0;
     f->n_shield = 0;

@@ -20,6 +20,7 @@
 #define TRI_SCHED_WAKEE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum {
@@ -37,6 +38,7 @@ enum tri_wakee_kind {
 struct tri_wakee {
     atomic_uint word;
     uint8_t kind; /* enum tri_wakee_kind; constant */
+    bool pinned;  /* a handler whose timer is armed: it stays on its home; the home's */
 };
 
 /* Puts @w where it will run. For the one who turned READY on. */

@@ -22,15 +22,18 @@ _Thread_local struct tri_worker *tri_tls_worker __attribute__((tls_model("initia
 
 static void (*event_fn)(void *data, uint32_t events);
 static void (*handler_fn)(struct tri_worker *w, struct tri_actor *a);
+static void (*handler_timer_fn)(struct tri_timer *t);
 
 void tri_worker_set_event_fn(void (*fn)(void *data, uint32_t events))
 {
     event_fn = fn;
 }
 
-void tri_worker_set_handler_fn(void (*fn)(struct tri_worker *w, struct tri_actor *a))
+void tri_worker_set_handler_fn(void (*run)(struct tri_worker *w, struct tri_actor *a),
+                               void (*timer)(struct tri_timer *t))
 {
-    handler_fn = fn;
+    handler_fn = run;
+    handler_timer_fn = timer;
 }
 
 __attribute__((noinline)) struct tri_worker *tri_worker_self(void)
@@ -82,7 +85,7 @@ static void expire(struct tri_worker *w, tr_time now)
     tri_list_init(&expired);
     (void)tri_wheel_expire(&w->wheel, now, &expired);
     while ((t = tri_wheel_pop(&expired)))
-        tri_task_timer_fired(t);
+        t->owner == TRI_KIND_HANDLER ? handler_timer_fn(t) : tri_task_timer_fired(t);
 }
 
 void tri_worker_poll(struct tri_worker *w, tr_time deadline)
@@ -140,6 +143,10 @@ static void ready_here(struct tri_worker *w, struct tri_actor *a, bool lifo)
 {
     struct tri_task *t = tri_task_of(a);
 
+    if (tri_unlikely(a->wakee.pinned)) {
+        tri_worker_own_push(w, a);
+        return;
+    }
     if (a->wakee.kind == TRI_KIND_TASK) {
         if (!t->frame) {
             share(w, &w->fresh, a);

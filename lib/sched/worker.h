@@ -51,6 +51,7 @@ struct tri_worker {
     struct tri_poller *poller;
     tr_time polled_at;           /* when descriptors were looked at */
     unsigned spin;               /* pauses before it sleeps */
+    uint64_t random;             /* xorshift64 state, from the seed */
     struct tri_stack_cache stacks;
     struct tri_slab_cache tasks; /* of tri_task_slab() */
     struct tri_slab_cache scopes;
@@ -78,7 +79,8 @@ struct tri_worker *tri_worker_self(void);
 void tri_worker_set_event_fn(void (*fn)(void *data, uint32_t events));
 
 /* Runs a handler until it has no message or its slice is over; set by lib/actor/handler.c. */
-void tri_worker_set_handler_fn(void (*fn)(struct tri_worker *w, struct tri_actor *a));
+void tri_worker_set_handler_fn(void (*run)(struct tri_worker *w, struct tri_actor *a),
+                               void (*timer)(struct tri_timer *t));
 
 /* Called when a worker goes idle or has retired much, to hand over what it batched. */
 void tri_worker_set_idle_fn(void (*fn)(void));
@@ -122,6 +124,15 @@ static inline void tri_worker_own_push(struct tri_worker *w, struct tri_actor *a
     else
         w->own_head = a;
     w->own_tail = a;
+}
+
+/* G. Marsaglia, "Xorshift RNGs", 2003. Owner only. */
+static inline uint64_t tri_worker_random(struct tri_worker *w)
+{
+    w->random ^= w->random << 13;
+    w->random ^= w->random >> 7;
+    w->random ^= w->random << 17;
+    return w->random;
 }
 
 /* Leaves the running task, which is queued or waits for a wake, and runs others until then. */

@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * handler.c - an actor without a stack: a record with its state, its mailbox and its timer's
+ * message, run on the scheduler's stack.
+ *
+ *     [ tri_handler | mailbox with its cells | state | timer's message ]     one slab record
+ *
+ * It sleeps without READY, its mailbox armed with its wakee; whoever turns READY on queues it,
+ * so one worker at a time runs it. The run that arms the mailbox must not touch the handler
+ * afterwards: another worker may have it. While its timer is armed the handler is pinned to the
+ * worker in whose wheel it is.
+ *
+ * Reclamation: the record is the mailbox's memory; it goes when both sides of that are gone, the
+ * receiving side being the handler itself. Records lie in slabs of their size, so a late wake
+ * finds a handler, who then has nothing to do (wakee.h).
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <troupe/handler.h>
+
+#include "actor/runtime.h"
+#include "base/log.h"
+#include "chan/mpsc.h"
+#include "mem/alloc.h"
+
+enum {
+    CAPACITY = 16,    /* of a mailbox, by default */
+    SLICE = 64,       /* messages in a row */
+    CLASS_BYTES = 64, /* records are multiples of this */
+    CLASSES = 64 * 1024 / CLASS_BYTES + 1,
+};
+
+/* A message that found the mailbox of its addressee full. */
+struct outbox {
+    tr_mpsc_tx to;
+    tr_arm arm;
+    struct tri_waiter waiter;
+    bool enrolled;
+    _Alignas(16) char message[TR_MESSAGE_MAX];
+};
+
+struct tri_handler {
+    struct tri_actor a;
+    const struct tri_handler_type *type;
+    struct outbox *outbox;  /* NULL: nothing waits to be sent */
+    struct tri_timer timer; /* in the wheel of the home worker */
+    uint32_t box_at, state_at, timer_message_at; /* offsets from the record */
+    uint16_t class;
+    bool armed : 1;     /* the mailbox may still have our wakee */
+    bool stopping : 1;  /* tr_handler_stop() */
+    bool has_timer : 1; /* there is a message in the timer's place */
+    bool timer_due : 1;
+    bool shut : 1;
+    bool until_drain : 1;
+};
+
+/* ---- records ---- */
+
+struct class {
+    struct tri_lock lock; /* protects the rest; nothing is taken inside but the slab */
+    bool made;
+    struct tri_slab slab;
+    struct tri_slab_cache cache;
+};
+
+static struct class classes[CLASSES];
+
+static struct tri_handler *record_get(size_t bytes)
+{
+    size_t n = (bytes + CLASS_BYTES - 1) / CLASS_BYTES;
+    struct class *c = &classes[n < CLASSES ? n : 0];
+    struct tri_handler *h = NULL;
+
+    if (n >= CLASSES)
+        return NULL;
+    tri_lock_acquire(&c->lock);
+    if (!c->made && tri_slab_init(&c->slab, n * CLASS_BYTES) == 0) {
+        tri_slab_cache_init(&c->cache, &c->slab);
+        c->made = true;
+    }
+    if (c->made)
+        h = tri_slab_get(&c->cache);
+    tri_lock_release(&c->lock);
+    if (h)
+        h->class = (uint16_t)n;
+    return h;
+}
+
+static void record_put(struct tri_handler *h)
+{
+    struct class *c = &classes[h->class];
+
+    /* relaxed: only the last owner writes it. */
+    atomic_store_explicit(
+        &h->a.generation,
+        atomic_load_explicit(&h->a.generation, memory_order_relaxed) + 1, memory_order_relaxed);
+    tri_lock_acquire(&c->lock);
+    tri_slab_put(&c->cache, h);
+    tri_lock_release(&c->lock);
+}
+
+static struct tri_handler *handler_of(struct tri_actor *a)
+{
+    return (struct tri_handler *)a; /* a is its first member */
+}
+
+static struct tri_mpsc *box_of(struct tri_handler *h)
+{
+    return (struct tri_mpsc *)(void *)((char *)h + h->box_at);
+}
+
+static void *state_of(struct tri_handler *h)
+{
+    return (char *)h + h->state_at;
+}
+
+static void *timer_message_of(struct tri_handler *h)
+{
+    return (char *)h + h->timer_message_at;
+}
+
+static void *record_start(struct tri_mpsc *box)
+{
+    return (char *)box - (sizeof(struct tri_handler) + 15) / 16 * 16;
+}
+
+/* Both sides of the mailbox are gone. */
+static void release(struct tri_mpsc *box)
+{
+    record_put(record_start(box));
+}
+
+/* ---- the end ---- */
+
+static void outbox_free(struct tri_handler *h)
+{
+    tr_mpsc_tx_close(&h->outbox->to);
+    free(h->outbox);
+    h->outbox = NULL;
+}
+
+static void outbox_discard(struct tri_handler *h)
+{
+    struct outbox *o = h->outbox;
+    bool sent = o->enrolled && o->arm.ops->withdraw(&o->arm, &o->waiter) && o->arm.result == 0;
+
+    if (!sent)
+        o->to.chan->type->drop(o->message);
+    outbox_free(h);
+}
+
+static void timer_discard(struct tri_worker *w, struct tri_handler *h)
+{
+    tri_wheel_remove(&w->wheel, &h->timer);
+    h->a.wakee.pinned = false;
+    h->timer_due = false;
+    if (h->has_timer)
+        h->type->message->drop(timer_message_of(h));
+    h->has_timer = false;
+}
+
+/* Ends the handler, which runs on @w and is READY, hence in no queue. */
+static void end(struct tri_worker *w, struct tri_handler *h, int result)
+{
+    struct tri_mpsc *box = box_of(h);
+    tr_mpsc_rx rx = { box };
+
+    atomic_fetch_add_explicit(&box->n_ref, 1, memory_order_relaxed); /* ours is one already */
+    if (h->armed)
+        tri_mpsc_rx_disarm(box);
+    timer_discard(w, h);
+    if (h->outbox)
+        outbox_discard(h);
+    tr_mpsc_rx_close(&rx); /* drops what is queued */
+    h->type->drop_self(state_of(h));
+    tri_scope_remove(h->a.scope, &h->a, result, false);
+    w->handler = NULL;
+    tri_mpsc_unref(box);
+}
+
+/* ---- running ---- */
+
+static unsigned prepare(struct tri_handler *h)
+{
+    /* READY is set: we run. Orders as in tri_park_prepare(). */
+    return atomic_fetch_sub_explicit(&h->a.wakee.word, TRI_READY, memory_order_acq_rel);
+}
+
+/* True: we run on. False: somebody has queued us meanwhile. */
+static bool undo(struct tri_handler *h)
+{
+    return !(atomic_fetch_or_explicit(&h->a.wakee.word, TRI_READY, memory_order_acq_rel) &
+             TRI_READY);
+}
+
+enum step { GO_ON, GONE, WAITS };
+
+/* Gives the worker back until a message comes. After WAITS the handler is not ours any more. */
+static enum step sleep_on_mailbox(struct tri_handler *h)
+{
+    struct tri_mpsc *box = box_of(h);
+
+    h->armed = true;
+    if (prepare(h) & TRI_CANCEL)
+        return undo(h) ? GO_ON : WAITS; /* cancelled while it ran: seen on the next turn */
+    if (tri_mpsc_rx_arm(box, &h->a.wakee))
+        return WAITS;
+    return undo(h) ? GO_ON : WAITS;
+}
+
+/* The message in the outbox goes out, or waits on. */
+static enum step outbox_flush(struct tri_handler *h)
+{
+    struct outbox *o = h->outbox;
+
+    if (o->enrolled && o->arm.ops->keeps_place(&o->arm, &o->waiter)) {
+        if (prepare(h) & TRI_CANCEL)
+            return undo(h) ? GO_ON : WAITS;
+        if (o->arm.ops->keeps_place(&o->arm, &o->waiter))
+            return WAITS;
+        if (!undo(h))
+            return WAITS;
+    }
+    for (;;) {
+        bool done = o->enrolled && o->arm.ops->withdraw(&o->arm, &o->waiter);
+
+        o->enrolled = false;
+        if (done || o->arm.ops->attempt(&o->arm)) {
+            if (o->arm.result < 0)
+                o->to.chan->type->drop(o->message); /* the addressee has gone */
+            outbox_free(h);
+            return GO_ON;
+        }
+        o->waiter = (struct tri_waiter){ .wakee = &h->a.wakee, .value = o->message };
+        if (prepare(h) & TRI_CANCEL)
+            return undo(h) ? GO_ON : WAITS;
+        o->enrolled = true;
+        if (o->arm.ops->enroll(&o->arm, &o->waiter))
+            return WAITS;
+        o->enrolled = false;
+        if (!undo(h))
+            return WAITS;
+    }
+}
+
+/* Runs the function for *@m and drops what it left. */
+static enum step deliver(struct tri_worker *w, struct tri_handler *h, void *m)
+{
+    int r = h->type->run(state_of(h), m);
+
+    h->type->message->drop(m);
+    if (r < 0 || h->stopping) {
+        end(w, h, r < 0 ? r : 0);
+        return GONE;
+    }
+    return GO_ON;
+}
+
+/* The next message: the timer's first. Returns 0, -EAGAIN, -EPIPE. */
+static int next(struct tri_handler *h, void *m)
+{
+    if (h->timer_due) {
+        memcpy(m, timer_message_of(h), h->type->message->size);
+        h->timer_due = h->has_timer = false;
+        return 0;
+    }
+    return tri_mpsc_poll(box_of(h), m);
+}
+
+/* One message, or sleep, or the end. */
+static enum step turn(struct tri_worker *w, struct tri_handler *h)
+{
+    _Alignas(16) char m[TR_MESSAGE_MAX];
+    /* relaxed: what comes later is seen when READY is taken away. */
+    unsigned word = atomic_load_explicit(&h->a.wakee.word, memory_order_relaxed);
+    int r;
+
+    if (tri_unlikely(word & TRI_CANCEL)) {
+        end(w, h, -ECANCELED);
+        return GONE;
+    }
+    if (tri_unlikely((word & TRI_DRAIN) && h->until_drain && !h->shut)) {
+        h->shut = true;
+        (void)tri_mpsc_shut(box_of(h), 0);
+    }
+    if (tri_unlikely(h->outbox != NULL)) {
+        enum step s = outbox_flush(h);
+
+        if (s != GO_ON || h->outbox)
+            return s;
+    }
+    r = next(h, m);
+    if (r == 0)
+        return deliver(w, h, m);
+    if (r == -EPIPE && !h->has_timer) {
+        end(w, h, 0);
+        return GONE;
+    }
+    return sleep_on_mailbox(h);
+}
+
+static void handler_run(struct tri_worker *w, struct tri_actor *a)
+{
+    struct tri_handler *h = handler_of(a);
+
+    if (h->armed) {
+        tri_mpsc_rx_disarm(box_of(h));
+        h->armed = false;
+    }
+    for (unsigned n = 0; n < SLICE; n++) {
+        if (turn(w, h) != GO_ON)
+            return;
+        if (h->armed) { /* it did not sleep after all */
+            tri_mpsc_rx_disarm(box_of(h));
+            h->armed = false;
+        }
+    }
+    tri_worker_ready(a); /* the slice is over: behind the others */
+}
+
+static void timer_fired(struct tri_timer *timer)
+{
+    struct tri_handler *h =
+        (struct tri_handler *)(void *)((char *)timer - offsetof(struct tri_handler, timer));
+
+    h->timer_due = true;
+    h->a.wakee.pinned = false;
+    tri_wake(&h->a.wakee);
+}
+
+/* ---- the public functions ---- */
+
+static void hooks_set(void)
+{
+    tri_worker_set_handler_fn(handler_run, timer_fired);
+}
+
+static struct tri_handler *handler_new(const struct tri_handler_type *type, void *self,
+                                       const struct tr_handler_opts *opts)
+{
+    size_t capacity = opts && opts->capacity ? opts->capacity : CAPACITY;
+    size_t box_at = (sizeof(struct tri_handler) + 15) / 16 * 16;
+    size_t state_at = (box_at + tri_mpsc_size(type->message, capacity) + 15) / 16 * 16;
+    size_t timer_at = (state_at + type->self_size + 7) / 8 * 8;
+    struct tri_handler *h;
+
+    if (type->message->align > 8)
+        timer_at = (timer_at + 15) / 16 * 16;
+    h = record_get(timer_at + type->message->size);
+    if (!h)
+        return NULL;
+    h->box_at = (uint32_t)box_at;
+    h->state_at = (uint32_t)state_at;
+    h->timer_message_at = (uint32_t)timer_at;
+    h->type = type;
+    h->outbox = NULL;
+    h->timer.links.next = NULL;
+    h->timer.owner = TRI_KIND_HANDLER;
+    h->armed = h->stopping = h->has_timer = h->timer_due = h->shut = false;
+    h->until_drain = opts && (opts->flags & TR_HANDLER_UNTIL_DRAIN);
+    h->a.wakee.kind = TRI_KIND_HANDLER;
+    h->a.wakee.pinned = false;
+    h->a.name = opts && opts->name ? opts->name : type->name;
+    /* relaxed: published with the scope's list and the queue. */
+    atomic_store_explicit(&h->a.wakee.word, TRI_READY, memory_order_relaxed);
+    (void)tri_mpsc_init_at(box_of(h), type->message, capacity, release);
+    memcpy(state_of(h), self, type->self_size);
+    memset(self, 0, type->self_size);
+    return h;
+}
+
+static int refuse(const struct tri_handler_type *type, void *self, int r)
+{
+    if (self) {
+        type->drop_self(self);
+        memset(self, 0, type->self_size);
+    }
+    return r;
+}
+
+int tr_handler_spawn(tr_scope *scope, const struct tri_handler_type *type, void *self,
+                     const struct tr_handler_opts *opts, tr_mpsc_tx *ret_ref)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    const void *pc = __builtin_return_address(0);
+    struct tri_worker *w = tri_worker_self();
+    struct tri_handler *h;
+    tr_mpsc_tx tx;
+    int r;
+
+    if (!scope || !self || (opts && opts->capacity > (size_t)1 << 31))
+        return refuse(type, self, -EINVAL);
+    (void)pthread_once(&once, hooks_set);
+    r = tri_scope_use(scope);
+    if (r < 0)
+        return refuse(type, self, r);
+    h = handler_new(type, self, opts);
+    if (!h)
+        return refuse(type, self, -ENOMEM);
+    h->a.spawn_pc = pc;
+    tx = (tr_mpsc_tx){ .chan = box_of(h) };
+    r = tri_scope_add(scope->impl, &h->a);
+    if (r < 0) {
+        type->drop_self(state_of(h));
+        tr_mpsc_rx_close(&(tr_mpsc_rx){ tx.chan });
+        tr_mpsc_tx_close(&tx);
+        return r;
+    }
+    if (w && w->rt != scope->impl->rt)
+        w = NULL;
+    /* The reference before the handler: it may end as soon as it is placed. */
+    if (ret_ref)
+        *ret_ref = tx;
+    tri_worker_place(h->a.scope->rt, w, &h->a, false);
+    if (!ret_ref)
+        tr_mpsc_tx_close(&tx);
+    return 0;
+}
+
+static struct tri_handler *running(void)
+{
+    struct tri_worker *w = tri_worker_self();
+
+    return w && w->handler ? handler_of(w->handler) : NULL;
+}
+
+static int refuse_stranger(const char *what)
+{
+    tri_tell(TR_EVENT_MISUSE, "%s was called outside of a handler's function", what);
+    return -EPERM;
+}
+
+int tr_handler_post(tr_mpsc_tx *to, void *m)
+{
+    struct tri_handler *h = running();
+    struct outbox *o;
+    int r;
+
+    if (!h)
+        return refuse_stranger("the post form of a handler");
+    r = tr_mpsc_try_send(to, m);
+    if (r != -EAGAIN || h->outbox)
+        return r;
+    o = tri_mem_alloc(sizeof *o);
+    if (!o)
+        return -ENOMEM;
+    o->to = tr_mpsc_tx_clone(to);
+    memcpy(o->message, m, to->chan->type->size);
+    memset(m, 0, to->chan->type->size);
+    o->arm = tr_mpsc_send_arm(&o->to, o->message);
+    h->outbox = o;
+    return 0;
+}
+
+int tr_handler_timer(const struct tri_handler_type *type, tr_time at, void *m)
+{
+    struct tri_handler *h = running();
+    struct tri_worker *w = tri_worker_self();
+
+    if (!h || h->type->run != type->run)
+        return refuse_stranger("a handler's timer form");
+    at &= ~TR_DRAIN_BIT;
+    if (at < TR_NEVER && !m)
+        return -EINVAL;
+    timer_discard(w, h);
+    if (at >= TR_NEVER)
+        return 0;
+    memcpy(timer_message_of(h), m, type->message->size);
+    memset(m, 0, type->message->size);
+    h->has_timer = true;
+    h->a.wakee.pinned = true; /* until it fires */
+    tri_wheel_insert(&w->wheel, &h->timer, at);
+    return 0;
+}
+
+int tr_handler_stop(void)
+{
+    struct tri_handler *h = running();
+
+    if (!h)
+        return refuse_stranger("tr_handler_stop()");
+    h->stopping = true;
+    return 0;
+}

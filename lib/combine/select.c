@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * select.c - tr_select(): the loop of sched/wait.c over several arms. It attempts the arms in
+ * rotation, enrols a waiter with each source, sleeps once, takes all waiters back, and attempts
+ * again. A source may only wake a waiter that selects, never perform the operation for it, so
+ * exactly one arm is consumed: by the one attempt that succeeds, in the task itself.
+ *
+ * No wake-up is lost: READY is taken away before the first waiter is enrolled, and each source
+ * looks once more after enrolling (wait.h).
+ */
+#include "config.h"
+
+#include <errno.h>
+
+#include "sched/worker.h"
+
+enum { FEW = 8 };
+
+/* ---- the deadline arm: no source, the park ends in time ---- */
+
+static bool deadline_attempt(tr_arm *arm)
+{
+    arm->result = 0;
+    return tr_now() >= arm->when;
+}
+
+static bool deadline_enroll(tr_arm *arm, struct tri_waiter *w)
+{
+    (void)arm;
+    (void)w;
+    return true;
+}
+
+static bool deadline_withdraw(tr_arm *arm, struct tri_waiter *w)
+{
+    (void)arm;
+    (void)w;
+    return false;
+}
+
+static const struct tri_arm_ops deadline_ops = { "deadline", deadline_attempt, deadline_enroll,
+                                                 deadline_withdraw, NULL };
+
+tr_arm tr_deadline_arm(tr_time when)
+{
+    tr_arm arm = { .ops = NULL };
+
+    when &= ~TR_DRAIN_BIT;
+    if (when < TR_NEVER) {
+        arm.ops = &deadline_ops;
+        arm.when = when;
+    }
+    return arm;
+}
+
+/* ---- select ---- */
+
+struct select {
+    tr_arm *arms;
+    struct tri_waiter *waiters; /* one for each arm */
+    unsigned n;
+    unsigned start; /* where the search begins */
+};
+
+static const struct tri_arm_ops select_ops = { .what = "select" };
+
+/* The earliest of the deadline arms and @deadline, with the drain bit of @deadline. */
+static tr_time limit(const struct select *s, tr_time deadline)
+{
+    tr_time when = deadline & ~TR_DRAIN_BIT;
+
+    for (unsigned i = 0; i < s->n; i++)
+        if (s->arms[i].ops == &deadline_ops && s->arms[i].when < when)
+            when = s->arms[i].when;
+    return when | (deadline & TR_DRAIN_BIT);
+}
+
+/* The index of an arm that was performed, or -1. */
+static int attempt(struct select *s)
+{
+    for (unsigned k = 0; k < s->n; k++) {
+        unsigned i = s->start + k < s->n ? s->start + k : s->start + k - s->n;
+
+        if (s->arms[i].ops && s->arms[i].ops->attempt(&s->arms[i]))
+            return (int)i;
+    }
+    return -1;
+}
+
+/* Takes back the waiters of the first @n arms. */
+static void withdraw(struct select *s, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (s->arms[i].ops)
+            (void)s->arms[i].ops->withdraw(&s->arms[i], &s->waiters[i]);
+}
+
+static bool enroll(struct select *s, struct tri_task *self)
+{
+    for (unsigned i = 0; i < s->n; i++) {
+        if (!s->arms[i].ops)
+            continue;
+        s->waiters[i] = (struct tri_waiter){ .wakee = tri_task_wakee(self),
+                                             .value = s->arms[i].value,
+                                             .selects = true };
+        if (!s->arms[i].ops->enroll(&s->arms[i], &s->waiters[i])) {
+            withdraw(s, i);
+            return false;
+        }
+    }
+    return true;
+}
+
+static int wait_any(struct select *s, struct tri_task *self, tr_time deadline)
+{
+    int i, r = 0;
+
+    tri_task_note(self, &select_ops, s->arms);
+    while ((i = attempt(s)) < 0) {
+        if (r < 0 || tri_wait_is_over(self, deadline, &r))
+            return r;
+        tri_park_prepare(self);
+        if (!enroll(s, self)) {
+            tri_park_undo(self);
+            continue;
+        }
+        r = tri_park(self, limit(s, deadline));
+        withdraw(s, s->n);
+        if (r == -ETIMEDOUT && (deadline & ~TR_DRAIN_BIT) > tr_now())
+            r = 0; /* it was a deadline arm */
+    }
+    return i;
+}
+
+/* Few arms, the common case, keep the frame within the first page of the stack. */
+static __attribute__((noinline)) int wait_few(struct select *s, struct tri_task *self,
+                                              tr_time deadline)
+{
+    struct tri_waiter waiters[FEW];
+
+    s->waiters = waiters;
+    return wait_any(s, self, deadline);
+}
+
+static __attribute__((noinline)) int wait_many(struct select *s, struct tri_task *self,
+                                               tr_time deadline)
+{
+    struct tri_waiter waiters[TR_SELECT_MAX];
+
+    s->waiters = waiters;
+    return wait_any(s, self, deadline);
+}
+
+static int run(tr_time deadline, tr_arm *arms, size_t n, bool rotate)
+{
+    struct tri_task *self = tri_self();
+    struct select s = { arms, NULL, (unsigned)n, 0 };
+    bool enabled = false;
+    int r = tri_wait_enter(self);
+
+    if (r < 0)
+        return r;
+    if (n > TR_SELECT_MAX)
+        return -EINVAL;
+    for (size_t i = 0; i < n; i++)
+        enabled |= arms[i].ops != NULL;
+    if (!enabled)
+        return -EINVAL;
+    if (rotate)
+        s.start = (unsigned)(tri_worker_random(tri_worker_self()) % n);
+    return n <= FEW ? wait_few(&s, self, deadline) : wait_many(&s, self, deadline);
+}
+
+int tr_select(tr_time deadline, tr_arm *arms, size_t n)
+{
+    return run(deadline, arms, n, true);
+}
+
+int tr_select_first(tr_time deadline, tr_arm *arms, size_t n)
+{
+    return run(deadline, arms, n, false);
+}
