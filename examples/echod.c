@@ -210,6 +210,7 @@ static int options_parse(int argc, char **argv, struct options *ret_options)
     struct options o = { "7000", NULL };
     int opt;
 
+    optind = 1; /* main() has parsed them before */
     while ((opt = getopt_long(argc, argv, "p:c:h", longs, NULL)) != -1) {
         if (opt == 'p')
             o.port = optarg;

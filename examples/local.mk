@@ -61,9 +61,10 @@ examples_hello_watch_CFLAGS = $(CFLAGS_EXAMPLE)
 example_checks += examples/check-hello.sh
 
 # --- what the checks use
-check_PROGRAMS += tests/support/netclient tests/support/echoload
+check_PROGRAMS += tests/support/netclient tests/support/echoload tests/support/handover
 tests_support_netclient_LDADD =
 tests_support_echoload_LDADD =
+tests_support_handover_LDADD =
 
 EXTRA_DIST += $(example_checks) examples/support/check.sh
 if EXAMPLES
