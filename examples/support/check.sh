@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # check.sh - what the checks of the examples share; sourced by them. TR_FULL=1 runs the long
 # forms and holds the times to what is promised; else they have room for a busy machine.
+# shellcheck disable=SC2034  # the checks read them
 set -u
 
 examples=${top_builddir:-.}/examples
