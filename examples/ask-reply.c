@@ -39,7 +39,8 @@ static int worker(struct worker *w)
     while ((r = requestq_recv(&w->rx, TR_NEVER, &q)) == 0) {
         long c = q.a * q.b;
 
-        (void)product_send(&q.reply, &c); /* who asked may have given up; q is empty now */
+        if (product_send(&q.reply, &c) < 0)
+            continue; /* whoever asked has given up */
     }
     return r == -EPIPE ? 0 : r;
 }
