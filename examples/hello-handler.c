@@ -3,6 +3,7 @@
  * hello-handler - a counter without a stack: prints "1 + 2 + 3 = 6".
  * Shows a state, a function that is run once for each message, and a reply by oneshot.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -30,6 +31,7 @@ TR_HANDLER(ctr, struct ctr, struct ctr_msg, tr_nodrop, ctr_msg_drop);
 static int ctr(struct ctr *self, struct ctr_msg *m)
 {
     long n;
+    int r = 0;
 
     switch (m->op) {
     case CTR_ADD:
@@ -41,7 +43,7 @@ static int ctr(struct ctr *self, struct ctr_msg *m)
             break; /* whoever asked has gone: no failure of ours */
         break;
     }
-    return 0;
+    return r == -EPIPE ? 0 : r; /* whoever asked may have gone: no failure of ours */
 }
 
 static int hello(tr_scope *root, void *arg)

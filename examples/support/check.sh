@@ -135,5 +135,5 @@ client()
 # The lines of a text, joined by "; ".
 joined()
 {
-    awk '{ printf "%s%s", NR > 1 ? "; " : "", $0 }'
+    awk '{ printf "%s%s", (NR > 1 ? "; " : ""), $0 }'
 }
