@@ -39,8 +39,7 @@ static int ctr(struct ctr *self, struct ctr_msg *m)
         break;
     case CTR_GET:
         n = self->n;
-        if (sum_send(&m->reply, &n) < 0)
-            break; /* whoever asked has gone: no failure of ours */
+        r = sum_send(&m->reply, &n);
         break;
     }
     return r == -EPIPE ? 0 : r; /* whoever asked may have gone: no failure of ours */
