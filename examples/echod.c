@@ -154,8 +154,8 @@ static int book(struct book *b)
 {
     int r = tr_supervise(&(struct tr_restart_opts){ .name = "count" }, count_start, b, TR_NEVER);
 
-    printf("echod: %lu lines, %lu bytes, %lu restarts\n", b->lines, b->bytes,
-           b->starts ? b->starts - 1 : 0);
+    fprintf(stderr, "echod: %lu lines, %lu bytes, %lu restarts\n", b->lines, b->bytes,
+            b->starts ? b->starts - 1 : 0);
     return r;
 }
 

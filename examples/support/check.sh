@@ -83,7 +83,7 @@ ends_with()
 # between NUMBER MIN MAX, with decimals
 between()
 {
-    awk -v x="$1" -v min="$2" -v max="$3" 'BEGIN { exit !(x != "" && x >= min && x <= max) }'
+    awk -v x="$1" -v min="$2" -v max="$3" 'BEGIN { exit !(x ~ /^-?[0-9.]+$/ && x + 0 >= min && x + 0 <= max) }'
 }
 
 # until_true SECONDS COMMAND...: repeats the command until it succeeds
