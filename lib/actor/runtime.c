@@ -135,6 +135,7 @@ void tri_worker_fini(struct tri_worker *w)
     w->rt->backend->ops->poller_close(w->poller);
     tri_deque_fini(&w->fresh);
     tri_deque_fini(&w->hot);
+    tri_runq_fini(&w->own);
     tri_slab_cache_fini(&w->tasks);
     tri_slab_cache_fini(&w->scopes);
     tri_stack_cache_fini(&w->stacks);

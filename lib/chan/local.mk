@@ -5,4 +5,7 @@ libtroupe_la_SOURCES += \
     lib/chan/mpsc_block.c \
     lib/chan/mpsc_rx.c \
     lib/chan/mpsc_tx.c \
-    lib/chan/waitq.h
+    lib/chan/oneshot.c \
+    lib/chan/snapshot.h \
+    lib/chan/waitq.h \
+    lib/chan/watch.c

@@ -17,6 +17,10 @@ static inline void tri_copy(void *dst, const void *src, size_t n)
 {
     uint64_t word;
 
+    if (__builtin_expect(n == sizeof word, 1)) {
+        memcpy(dst, src, sizeof word);
+        return;
+    }
     if (n > TRI_MOVE_INLINE_MAX || n % sizeof word != 0) {
         memcpy(dst, src, n);
         return;
@@ -27,12 +31,30 @@ static inline void tri_copy(void *dst, const void *src, size_t n)
     }
 }
 
+static inline void tri_zero(void *value, size_t n)
+{
+    const uint64_t zero = 0;
+
+    if (n > TRI_MOVE_INLINE_MAX || n % sizeof zero != 0) {
+        memset(value, 0, n);
+        return;
+    }
+    for (size_t i = 0; i < n; i += sizeof zero)
+        memcpy((char *)value + i, &zero, sizeof zero);
+}
+
 /* Copies and leaves zeroes behind, so that dropping the source does nothing. */
 static inline void tri_move(void *dst, void *src, size_t n)
 {
     const uint64_t zero = 0;
     uint64_t word;
 
+    if (__builtin_expect(n == sizeof word, 1)) {
+        memcpy(&word, src, sizeof word);
+        memcpy(dst, &word, sizeof word);
+        memcpy(src, &zero, sizeof word);
+        return;
+    }
     if (n > TRI_MOVE_INLINE_MAX || n % sizeof word != 0) {
         memcpy(dst, src, n);
         memset(src, 0, n);

@@ -9,16 +9,18 @@
 #include <stdlib.h>
 
 #include "chan/mpsc.h"
+#include "mem/alloc.h"
 
 enum {
     CACHE_LINE = 64,
-    APART_FROM = 16,               /* capacity from which the two sides get lines of their own */
-    CELLS_INSIDE_MAX = 64 * 1024,  /* a larger ring is left to calloc: untouched pages are free */
+    APART_FROM = 16, /* capacity from which the two sides get lines of their own */
+    CELLS_INSIDE_MAX =
+        64 * 1024, /* a larger ring is one of its own: untouched pages are free */
 };
 
 static const size_t capacity_max = (size_t)1 << 31;
 
-/* Where things lie in the allocation. */
+/* Where things lie in the allocation, which is aligned to 16 bytes as malloc's are. */
 struct layout {
     size_t tx_at, rx_at, cells_at;
     size_t payload_at, stride, n_cell;
@@ -34,6 +36,7 @@ static struct layout layout(const struct tri_type *type, size_t capacity, bool a
     l.stride = (l.stride + l.payload_at - 1) / l.payload_at * l.payload_at;
     for (l.n_cell = 1; l.n_cell < capacity; l.n_cell *= 2)
         ;
+    /* These offsets keep the sides on different lines wherever the allocation begins. */
     l.tx_at = apart ? 2 * CACHE_LINE : sizeof(struct tri_mpsc);
     l.rx_at = apart ? 3 * CACHE_LINE : l.tx_at + sizeof(struct tri_mpsc_tx_side);
     l.cells_at = apart ? 4 * CACHE_LINE : l.rx_at + sizeof(struct tri_mpsc_rx_side);
@@ -94,17 +97,14 @@ static void release_ring(struct tri_mpsc *c)
 static struct tri_mpsc *new_ring(const struct tri_type *type, size_t capacity)
 {
     const struct layout l = layout(type, capacity, capacity >= APART_FROM);
-    const bool inside = l.n_cell * l.stride <= CELLS_INSIDE_MAX;
-    size_t n_bytes = l.cells_at + (inside ? l.n_cell * l.stride : 0);
-    struct tri_mpsc *c;
+    const size_t cells = l.n_cell * l.stride;
+    const bool inside = cells <= CELLS_INSIDE_MAX;
+    struct tri_mpsc *c = tri_mem_alloc(l.cells_at + (inside ? cells : 0));
 
-    n_bytes = (n_bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
-    c = capacity >= APART_FROM ? aligned_alloc(CACHE_LINE, n_bytes) : malloc(n_bytes);
     if (!c)
         return NULL;
-    memset(c, 0, n_bytes);
     init(c, type, &l);
-    init_ring(c, capacity, &l, inside ? (char *)c + l.cells_at : calloc(l.n_cell, l.stride));
+    init_ring(c, capacity, &l, inside ? (char *)c + l.cells_at : tri_mem_alloc(cells));
     c->own_cells = !inside;
     c->release = release_ring;
     if (c->cells)
@@ -122,11 +122,10 @@ static void release_blocks(struct tri_mpsc *c)
 static struct tri_mpsc *new_unbounded(const struct tri_type *type)
 {
     const struct layout l = layout(type, 1, true);
-    struct tri_mpsc *c = aligned_alloc(CACHE_LINE, l.cells_at);
+    struct tri_mpsc *c = tri_mem_alloc(l.cells_at);
 
     if (!c)
         return NULL;
-    memset(c, 0, l.cells_at);
     init(c, type, &l);
     c->release = release_blocks;
     if (tri_blocks_init(c) == 0)
@@ -177,9 +176,9 @@ static void end_of_sending(struct tri_mpsc *c)
 
     /* acquire: the wakee, set before RX_PARKED. release: with TX_GONE the receiver sees the last
      * position, which n_tx ordered before us. */
-    while (!atomic_compare_exchange_weak_explicit(
-        &tx->tail, &t, (t | TRI_TX_GONE) & ~(uint64_t)TRI_RX_PARKED, memory_order_acq_rel,
-        memory_order_relaxed))
+    while (!atomic_compare_exchange_weak_explicit(&tx->tail, &t,
+                                                  (t | TRI_TX_GONE) & ~(uint64_t)TRI_RX_PARKED,
+                                                  memory_order_acq_rel, memory_order_relaxed))
         ;
     if (t & TRI_RX_PARKED)
         /* relaxed: see the field. */
@@ -207,7 +206,8 @@ bool tr_mpsc_tx_is_closed(const tr_mpsc_tx *tx)
 {
     /* relaxed: a question about one word; nothing else is read because of the answer. */
     return !tx || !tx->chan ||
-           atomic_load_explicit(&tri_mpsc_tx(tx->chan)->tail, memory_order_relaxed) & TRI_RX_SHUT;
+           atomic_load_explicit(&tri_mpsc_tx(tx->chan)->tail, memory_order_relaxed) &
+               TRI_RX_SHUT;
 }
 
 size_t tr_mpsc_capacity(const tr_mpsc_tx *tx)
@@ -246,15 +246,6 @@ void tri_mpsc_count(struct tri_mpsc *c, uint64_t n_back, struct tr_mpsc_counts *
     };
 }
 
-void tr_mpsc_counts(const tr_mpsc_rx *rx, struct tr_mpsc_counts *ret_counts)
-{
-    if (!ret_counts)
-        return;
-    *ret_counts = (struct tr_mpsc_counts){ 0 };
-    if (rx && rx->chan)
-        tri_mpsc_count(rx->chan, 0, ret_counts);
-}
-
 void tr_mpsc_tx_counts(const tr_mpsc_tx *tx, struct tr_mpsc_counts *ret_counts)
 {
     if (!ret_counts)
@@ -262,4 +253,13 @@ void tr_mpsc_tx_counts(const tr_mpsc_tx *tx, struct tr_mpsc_counts *ret_counts)
     *ret_counts = (struct tr_mpsc_counts){ 0 };
     if (tx && tx->chan)
         tri_mpsc_count(tx->chan, tx->n_back, ret_counts);
+}
+
+void tr_mpsc_counts(const tr_mpsc_rx *rx, struct tr_mpsc_counts *ret_counts)
+{
+    if (!ret_counts)
+        return;
+    *ret_counts = (struct tr_mpsc_counts){ 0 };
+    if (rx && rx->chan)
+        tri_mpsc_count(rx->chan, 0, ret_counts);
 }

@@ -67,7 +67,7 @@ struct tri_block;
 struct tri_mpsc_tx_side {
     _Atomic uint64_t tail;
     union {
-        _Atomic uint64_t head_seen;           /* ring: a head some sender has read; may lag */
+        _Atomic uint64_t head_seen;             /* ring: a head some sender has read; may lag */
         _Atomic(struct tri_block *) tail_block; /* blocks: where to start searching; may lag */
     };
 };

@@ -22,6 +22,7 @@
 
 #include "base/rcu.h"
 #include "chan/mpsc.h"
+#include "mem/alloc.h"
 
 enum { N_SLOT = 32 };
 
@@ -39,7 +40,7 @@ static struct tri_cell *cell_at(const struct tri_mpsc *c, struct tri_block *b, u
 
 static struct tri_block *block_new(const struct tri_mpsc *c, uint64_t start)
 {
-    struct tri_block *b = malloc(sizeof *b + (size_t)N_SLOT * c->stride);
+    struct tri_block *b = tri_mem_alloc_dirty(sizeof *b + (size_t)N_SLOT * c->stride);
 
     if (!b)
         return NULL;
@@ -88,9 +89,8 @@ static struct tri_block *block_after(const struct tri_mpsc *c, struct tri_block 
         return next;
     mine = block_new(c, b->start + N_SLOT);
     /* release: its fields. acquire on failure: those of the one that was faster. */
-    if (mine && !atomic_compare_exchange_strong_explicit(&b->next, &next, mine,
-                                                         memory_order_release,
-                                                         memory_order_acquire)) {
+    if (mine && !atomic_compare_exchange_strong_explicit(
+                    &b->next, &next, mine, memory_order_release, memory_order_acquire)) {
         free(mine);
         mine = next;
     }
@@ -114,9 +114,8 @@ static int block_of(struct tri_mpsc *c, uint64_t pos, struct tri_block **ret_blo
     }
     if (b != from)
         /* release: hands the fields of the block on. relaxed: who failed is behind. */
-        (void)atomic_compare_exchange_strong_explicit(&tx->tail_block, &from, b,
-                                                      memory_order_release,
-                                                      memory_order_relaxed);
+        (void)atomic_compare_exchange_strong_explicit(
+            &tx->tail_block, &from, b, memory_order_release, memory_order_relaxed);
     *ret_block = b;
     return 0;
 }

@@ -28,7 +28,8 @@ static inline uint64_t own_head(struct tri_mpsc_rx_side *rx)
 /* The cell at head, if it is published. */
 static inline struct tri_cell *ready_cell(struct tri_mpsc *c, uint64_t pos)
 {
-    struct tri_cell *cell = c->capacity > 0 ? tri_ring_cell(c, pos) : tri_blocks_head_cell(c, pos);
+    struct tri_cell *cell =
+        c->capacity > 0 ? tri_ring_cell(c, pos) : tri_blocks_head_cell(c, pos);
 
     return cell && tri_cell_is_published(cell, pos) ? cell : NULL;
 }
@@ -132,8 +133,8 @@ bool tri_mpsc_rx_arm(struct tri_mpsc *c, struct tri_wakee *wakee)
         /* relaxed: the CAS publishes it. */
         atomic_store_explicit(&rx->wakee, wakee, memory_order_relaxed);
         /* release: the wakee, to whoever takes RX_PARKED away. */
-    } while (!atomic_compare_exchange_weak_explicit(&tx->tail, &t, t | TRI_RX_PARKED,
-                                                    memory_order_release, memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(
+        &tx->tail, &t, t | TRI_RX_PARKED, memory_order_release, memory_order_relaxed));
     return true;
 }
 
@@ -195,22 +196,56 @@ int tr_mpsc_try_recv(tr_mpsc_rx *rx, void *ret_m)
     return is_misuse(rx, ret_m) ? -EINVAL : recv_now(rx->chan, ret_m);
 }
 
+/*
+ * The loop of tri_wait() for this one source, without its arm: the commonest wait of all. A
+ * message that was taken after the park was published by whoever took RX_PARKED away, so only a
+ * wait that found none has something to take back.
+ */
+static __attribute__((noinline)) int recv_wait(struct tri_mpsc *c, struct tri_task *self,
+                                               tr_time deadline, void *ret_m)
+{
+    int r, park = 0;
+
+    tri_task_note(self, &recv_ops, c);
+    do {
+        if (tri_unlikely(tri_wait_may_be_over(self, deadline))) {
+            r = recv_now(c, ret_m);
+            if (r != -EAGAIN || tri_wait_is_over(self, deadline, &park))
+                return r != -EAGAIN ? r : park;
+        }
+        tri_park_prepare(self);
+        if (tri_likely(tri_mpsc_rx_arm(c, &self->a.wakee)))
+            park = tri_park(self, deadline);
+        else
+            tri_park_undo(self);
+        r = recv_now(c, ret_m);
+        if (tri_likely(r != -EAGAIN))
+            return r;
+        tri_mpsc_rx_disarm(c);
+    } while (park == 0);
+    return park;
+}
+
 int tr_mpsc_recv(tr_mpsc_rx *rx, tr_time deadline, void *ret_m)
 {
-    tr_arm arm;
+    struct tri_task *self;
+    struct tri_cell *cell;
+    uint64_t pos;
     int r;
 
     if (is_misuse(rx, ret_m))
         return -EINVAL;
-    r = tri_wait_enter(tri_self());
-    if (r < 0)
+    self = tri_self();
+    r = tri_wait_enter(self);
+    if (tri_unlikely(r < 0))
         return r;
-    r = recv_now(rx->chan, ret_m);
-    if (r != -EAGAIN)
-        return r;
-    arm = tr_mpsc_recv_arm(rx, ret_m);
-    r = tri_wait(&arm, deadline);
-    return r < 0 ? r : arm.result;
+    pos = own_head(tri_mpsc_rx(rx->chan));
+    cell = ready_cell(rx->chan, pos);
+    if (!cell)
+        return recv_wait(rx->chan, self, deadline, ret_m);
+    take(rx->chan, cell, ret_m);
+    move_head(rx->chan, pos + 1);
+    return 0;
 }
 
 int tr_mpsc_blocking_recv(tr_mpsc_rx *rx, tr_time deadline, void *ret_m)

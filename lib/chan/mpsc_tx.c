@@ -124,14 +124,15 @@ static void send_locked(struct tri_mpsc *c, void *m, struct tri_wakes *wakes)
     uint64_t t = atomic_load_explicit(&tx->tail, memory_order_relaxed);
 
     /* acquire: as in send_now(). */
-    while (!atomic_compare_exchange_weak_explicit(
-        &tx->tail, &t, (t + TRI_POS_ONE) & ~(uint64_t)TRI_RX_PARKED, memory_order_acquire,
-        memory_order_relaxed))
+    while (!atomic_compare_exchange_weak_explicit(&tx->tail, &t,
+                                                  (t + TRI_POS_ONE) & ~(uint64_t)TRI_RX_PARKED,
+                                                  memory_order_acquire, memory_order_relaxed))
         ;
     tri_cell_put(c, tri_ring_cell(c, t >> TRI_POS_SHIFT), t >> TRI_POS_SHIFT, m);
     if (t & TRI_RX_PARKED)
         /* relaxed: as in fill(). */
-        tri_wakes_add(wakes, atomic_load_explicit(&tri_mpsc_rx(c)->wakee, memory_order_relaxed));
+        tri_wakes_add(wakes,
+                      atomic_load_explicit(&tri_mpsc_rx(c)->wakee, memory_order_relaxed));
 }
 
 /* Takes @w out of the line; the fast path is open again when it was the last. */
@@ -224,10 +225,10 @@ uint64_t tri_mpsc_shut(struct tri_mpsc *c, unsigned more)
 
 /* ---- the arm ---- */
 
-/* The waiter of an arm that is in line; kept in the arm's spare word while it is enrolled. */
+/* The waiter of an arm that is in line; kept in the arm while it is enrolled. */
 static struct tri_waiter *waiter_of(const tr_arm *arm)
 {
-    return (struct tri_waiter *)(uintptr_t)arm->when;
+    return (struct tri_waiter *)arm->extra[0];
 }
 
 static bool arm_result(tr_arm *arm, int r)
@@ -297,7 +298,7 @@ static bool enroll(tr_arm *arm, struct tri_waiter *w)
     tri_lock_acquire(&c->lock);
     joined = join_line(c, w);
     if (joined && w->selects)
-        arm->when = (tr_time)(uintptr_t)w;
+        arm->extra[0] = (uintptr_t)w;
     serve_and_release(c, &wakes); /* the second look at head; may serve @w itself */
     return joined;
 }
@@ -308,7 +309,7 @@ static bool withdraw(tr_arm *arm, struct tri_waiter *w)
     struct tri_wakes wakes = { .n = 0 };
     bool served;
 
-    arm->when = 0;
+    arm->extra[0] = 0;
     if (!w->selects && is_done(w))
         return arm_result(arm, w->value ? -EPIPE : 0);
     tri_lock_acquire(&c->lock);
