@@ -31,7 +31,8 @@ examples_trweb_CFLAGS = $(CFLAGS_EXAMPLE)
 example_checks += examples/check-trweb.sh
 
 unit_tests += tests/io/test_trweb
-tests_io_test_trweb_SOURCES = tests/io/test_trweb.c $(trweb_http)
+tests_io_test_trweb_SOURCES = tests/io/test_trweb.c $(trweb_http) \
+    tests/support/mock-stream.c tests/support/mock-stream.h
 
 # --- one concept each
 examples += examples/ask-reply

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_trweb.c - the web server's connection over a stream that is no socket: it reads and writes
- * as little at a time as a test likes, and ends as the test says.
+ * test_trweb.c - the web server's connection over a stream that is no socket: it gives and takes
+ * as little at a time as a test likes, falls silent, or breaks.
  */
 #include "config.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <troupe.h>
@@ -14,98 +13,46 @@
 #include "../examples/trweb_http.h"
 #include "../examples/trweb_pages.h"
 #include "../examples/trweb_request.h"
+#include "support/mock-stream.h"
 #include "support/tr-actor-test.h"
 
-#define OK_HEAD   "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 176\r\n"
-#define OK_ANSWER OK_HEAD "\r\n" HELLO_HTML
-#define OK_LAST   OK_HEAD "Connection: close\r\n\r\n" HELLO_HTML
+#define ANSWER(status, size, more, body) \
+    "HTTP/1.1 " status "\r\nContent-Type: text/html\r\nContent-Length: " size "\r\n" more "\r\n" body
+#define LAST        "Connection: close\r\n"
+#define OK_ANSWER   ANSWER("200 OK", "176", "", HELLO_HTML)
+#define OK_LAST     ANSWER("200 OK", "176", LAST, HELLO_HTML)
+#define BAD_REQUEST ANSWER("400 BAD REQUEST", "21", LAST, "<h1>Bad request</h1>\n")
+#define TOO_SLOW    ANSWER("408 REQUEST TIMEOUT", "18", LAST, "<h1>Too slow</h1>\n")
+#define TOO_LONG    ANSWER("414 URI TOO LONG", "18", LAST, "<h1>Too long</h1>\n")
+#define NOT_FOUND_SIZE "207"
+#define TOO_MUCH \
+    ANSWER("431 REQUEST HEADER FIELDS TOO LARGE", "18", LAST, "<h1>Too much</h1>\n")
+
 #define GET       "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+#define GET_SLEEP "GET /sleep HTTP/1.1\r\n\r\n"
+#define GET_NOPE  "GET /nope HTTP/1.1\r\n\r\n"
 
-enum { OUT_BYTES = 4096 };
+enum { HEAD_LIMIT = 8192 };
 
-static const struct http_opts limits = {
+/* Each test has its own process. */
+static struct http_opts limits = {
     .slow = TR_MS(20),
-    .idle_limit = TR_S(60),
-    .head_limit = TR_S(5),
+    .idle_limit = TR_MS(30),
+    .head_limit = TR_MS(30),
     .write_limit = TR_S(5),
 };
 
-/* What the client sends and gets. */
-struct wire {
-    const char *in;
-    size_t n_in, n_read; /* read_max and write_max: bytes for one call; 0: any number */
-    size_t read_max, write_max;
-    ssize_t read_end; /* what a read returns when all is read; 0: the end of the stream */
-    ssize_t write_error;
-    size_t n_out;
-    char out[OUT_BYTES];
-};
-
-static size_t at_most(size_t n, size_t left, size_t max)
-{
-    n = n < left ? n : left;
-    return max > 0 && n > max ? max : n;
-}
-
-static ssize_t wire_read(void *buf, size_t n, tr_time deadline, void *self)
-{
-    struct wire *w = self;
-
-    (void)deadline;
-    n = at_most(n, w->n_in - w->n_read, w->read_max);
-    if (n == 0)
-        return w->read_end;
-    memcpy(buf, w->in + w->n_read, n);
-    w->n_read += n;
-    return (ssize_t)n;
-}
-
-static ssize_t wire_write(const void *buf, size_t n, tr_time deadline, void *self)
-{
-    struct wire *w = self;
-
-    (void)deadline;
-    if (w->write_error)
-        return w->write_error;
-    n = at_most(n, OUT_BYTES - 1 - w->n_out, w->write_max);
-    if (n == 0)
-        return -ENOSPC;
-    memcpy(w->out + w->n_out, buf, n);
-    w->n_out += n;
-    return (ssize_t)n;
-}
-
-static const struct tr_stream_ops wire_ops = { .read = wire_read, .write = wire_write };
-
 typedef int serve_fn(tr_sock *s, const struct http_opts *opts);
 
-static int serve(serve_fn *fn, struct wire *w)
+/* Serves @m's script, which must then be played to its end. */
+static int serve(serve_fn *fn, struct mock_stream *m)
 {
-    tr_sock s TR_CLEANUP(tr_sock_close) = { 0 };
-    int r = tr_sock_custom(&wire_ops, w, &s);
+    tr_sock s = mock_open(m);
+    int r = fn(&s, &limits);
 
-    if (w->n_in == 0)
-        w->n_in = strlen(w->in);
-    return r < 0 ? r : fn(&s, &limits);
-}
-
-/* Serves @in, whole and then byte by byte both ways: the same answer. */
-static void check_answer(serve_fn *fn, const char *in, const char *out)
-{
-    struct wire whole = { .in = in }, bits = { .in = in, .read_max = 1, .write_max = 1 };
-
-    check_eq(serve(fn, &whole), 0, in);
-    check_str(whole.out, out, in);
-    check_eq(serve(fn, &bits), 0, in);
-    check_str(bits.out, out, in);
-}
-
-static void check_status(struct wire *w, const char *status)
-{
-    check_eq(serve(http_serve, w), 0, status);
-    check_eq(strncmp(w->out, "HTTP/1.1 ", 9), 0, w->out);
-    check_eq(strncmp(w->out + 9, status, strlen(status)), 0, w->out);
-    check(strstr(w->out, "\r\nConnection: close\r\n"), w->out);
+    tr_sock_close(&s);
+    mock_end(m);
+    return r;
 }
 
 TR_SUITE(trweb, .timeout = 20);
@@ -167,147 +114,211 @@ TR_TEST(trweb, what_is_no_http_is_a_bad_request)
 
 ACTOR_TEST(trweb, a_request_is_answered_however_it_is_cut)
 {
-    check_answer(http_serve, GET, OK_ANSWER);
+    for (size_t max = 0; max < 20; max++) {
+        struct mock_stream *m = mock_new();
+
+        mock_short(m, max);
+        mock_read(m, GET);
+        mock_write(m, OK_ANSWER);
+        mock_read(m, GET_NOPE);
+        mock_write(m, ANSWER("404 NOT FOUND", NOT_FOUND_SIZE, "", NOT_FOUND_HTML));
+        check_eq(serve(http_serve, m), 0);
+    }
 }
 
 ACTOR_TEST(trweb, requests_sent_together_are_answered_in_order)
 {
-    check_answer(http_serve, GET GET "GET / HTTP/1.0\r\n\r\n" GET, OK_ANSWER OK_ANSWER OK_LAST);
+    struct mock_stream *m = mock_new();
+
+    mock_read(m, GET GET_SLEEP "GET / HTTP/1.0\r\n\r\n" GET); /* the third is the last one */
+    mock_write(m, OK_ANSWER OK_ANSWER OK_LAST);
+    check_eq(serve(http_serve, m), 0);
 }
 
 ACTOR_TEST(trweb, a_client_that_leaves_between_requests_gets_no_answer)
 {
-    check_answer(http_serve, "", "");
+    check_eq(serve(http_serve, mock_new()), 0);
 }
 
 ACTOR_TEST(trweb, the_answer_to_head_has_no_body)
 {
-    struct wire w = { .in = "HEAD / HTTP/1.1\r\n\r\n" };
+    struct mock_stream *m = mock_new();
 
-    check_eq(serve(http_serve, &w), 0);
-    check_str(w.out + w.n_out - 4, "\r\n\r\n");
-    check(strstr(w.out, "404 NOT FOUND"));
+    mock_read(m, "HEAD / HTTP/1.1\r\n\r\n");
+    mock_write(m, ANSWER("404 NOT FOUND", NOT_FOUND_SIZE, "", ""));
+    check_eq(serve(http_serve, m), 0);
 }
 
 ACTOR_TEST(trweb, sleep_answers_when_its_time_has_passed)
 {
-    struct wire w = { .in = "GET /sleep HTTP/1.1\r\n\r\n" };
+    struct mock_stream *m = mock_new();
     tr_time start = tr_now();
 
-    check_eq(serve(http_serve, &w), 0);
-    check_str(w.out, OK_ANSWER);
+    mock_read(m, GET_SLEEP);
+    mock_write(m, OK_ANSWER);
+    check_eq(serve(http_serve, m), 0);
     check_ge(tr_now() - start, limits.slow);
 }
 
 ACTOR_TEST(trweb, half_a_request_and_the_end_is_a_bad_request)
 {
-    check_status(&(struct wire){ .in = "GET / HT" }, "400");
+    struct mock_stream *m = mock_new();
+
+    mock_read(m, "GET / HT");
+    mock_write(m, BAD_REQUEST);
+    check_eq(serve(http_serve, m), 0);
 }
 
 ACTOR_TEST(trweb, noise_is_refused_at_its_first_byte)
 {
-    struct wire w = { .in = "\x16\x03\x01 noise", .read_max = 1, .read_end = -ETIMEDOUT };
+    struct mock_stream *m = mock_new();
 
-    check_status(&w, "400");
-    check_eq(w.n_read, 1);
+    mock_read(m, "\x16");
+    mock_write(m, BAD_REQUEST);
+    check_eq(serve(http_serve, m), 0);
 }
 
 ACTOR_TEST(trweb, half_a_request_for_ever_ends_by_the_limit)
 {
-    check_status(&(struct wire){ .in = "GET / HT", .read_end = -ETIMEDOUT }, "408");
+    struct mock_stream *m = mock_new();
+    tr_time start = tr_now();
+
+    for (int i = 0; i < 3; i++) { /* the limit is the whole head's, not each byte's */
+        mock_wait(m, limits.head_limit / 2);
+        mock_read(m, "G");
+    }
+    mock_write(m, TOO_SLOW);
+    check_eq(serve(http_serve, m), 0);
+    check_ge(tr_now() - start, limits.head_limit);
 }
 
 ACTOR_TEST(trweb, a_line_without_end_and_a_head_without_end_are_cut_off)
 {
-    enum { MUCH = 100000 };
-    char *line = malloc(MUCH);
-    struct wire w = { .in = line, .n_in = MUCH, .read_max = 1000 };
+    static char line[HEAD_LIMIT];
+    struct mock_stream *m = mock_new();
 
-    need(line);
-    memset(line, 'a', MUCH);
-    check_status(&w, "414");
-    check_le(w.n_read, 8192);
-    w = (struct wire){ .in = line, .n_in = MUCH };
+    memset(line, 'a', sizeof line);
+    mock_read_bytes(m, line, sizeof line);
+    mock_write(m, TOO_LONG);
+    check_eq(serve(http_serve, m), 0);
+    m = mock_new();
     memcpy(line, "GET / HTTP/1.1\r\n", 16);
-    check_status(&w, "431");
-    check_le(w.n_read, 8192);
-    free(line);
+    mock_read_bytes(m, line, sizeof line);
+    mock_write(m, TOO_MUCH);
+    check_eq(serve(http_serve, m), 0);
 }
 
-ACTOR_TEST(trweb, silence_and_drain_end_an_idle_connection_without_a_word)
+ACTOR_TEST(trweb, silence_ends_an_idle_connection_without_a_word)
 {
-    struct wire silent = { .in = GET, .read_end = -ETIMEDOUT };
-    struct wire drained = { .in = GET, .read_end = -ESHUTDOWN };
+    struct mock_stream *m = mock_new();
 
-    check_eq(serve(http_serve, &silent), 0);
-    check_str(silent.out, OK_ANSWER);
-    check_eq(serve(http_serve, &drained), 0);
-    check_str(drained.out, OK_ANSWER);
+    mock_hold(m, true);
+    mock_read(m, GET);
+    mock_write(m, OK_ANSWER);
+    check_eq(serve(http_serve, m), 0);
+}
+
+static int serve_error(serve_fn *fn, int read_error, int write_error)
+{
+    struct mock_stream *m = mock_new();
+
+    mock_read(m, GET);
+    if (write_error)
+        mock_write_error(m, write_error);
+    else
+        mock_write(m, fn == http_serve ? OK_ANSWER : "HTTP/1.1 200 OK\r\n\r\n" HELLO_HTML);
+    if (read_error)
+        mock_read_error(m, read_error);
+    return serve(fn, m);
 }
 
 ACTOR_TEST(trweb, what_the_stream_says_is_the_result)
 {
-    struct wire reset = { .in = "GET", .read_end = -ECONNRESET };
-    struct wire cancelled = { .in = "", .read_end = -ECANCELED };
-    struct wire stuck = { .in = GET, .write_error = -ETIMEDOUT };
-
-    check_eq(serve(http_serve, &reset), -ECONNRESET);
-    check_eq(serve(http_serve, &cancelled), -ECANCELED);
-    check_eq(serve(http_serve, &stuck), -EPIPE, "a client that does not read has left");
+    check_eq(serve_error(http_serve, -ECONNRESET, 0), -ECONNRESET);
+    check_eq(serve_error(http_serve, -ECANCELED, 0), -ECANCELED);
+    check_eq(serve_error(http_serve, 0, -ECONNRESET), -ECONNRESET);
+    check_eq(serve_error(http_serve, 0, -ETIMEDOUT), -EPIPE, "who does not read has left");
+    check_eq(serve_error(http_serve_book, 0, -ETIMEDOUT), -EPIPE);
 }
 
 /* ---- the drain ---- */
 
 struct client {
-    struct wire *wire; /* borrowed from the test */
+    struct mock_stream *mock; /* borrowed from the test */
 };
 TR_TASK(client, struct client, tr_nodrop);
 
 static int client(struct client *c)
 {
-    return serve(http_serve, c->wire);
+    return serve(http_serve, c->mock);
+}
+
+/* Serves @m in a scope that drains before the first byte is read. */
+static void serve_under_drain(struct mock_stream *m)
+{
+    struct client c = { m };
+    tr_scope scope TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
+
+    mock_hold(m, true);
+    need_eq(client_spawn(&scope, &c, NULL), 0);
+    check_eq(tr_scope_drain(&scope, TR_NEVER), 0);
 }
 
 ACTOR_TEST(trweb, a_request_under_drain_gets_the_last_answer)
 {
-    struct wire w = { .in = GET GET };
-    struct client c = { &w };
-    tr_scope scope TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
+    struct mock_stream *m = mock_new();
 
-    need_eq(client_spawn(&scope, &c, NULL), 0);
-    check_eq(tr_scope_drain(&scope, TR_NEVER), 0); /* before the client has run */
-    check_str(w.out, OK_LAST);
+    mock_read(m, GET GET);
+    mock_write(m, OK_LAST);
+    serve_under_drain(m);
+}
+
+ACTOR_TEST(trweb, half_a_request_under_drain_has_its_time)
+{
+    struct mock_stream *m = mock_new();
+
+    mock_read(m, "GET / HT");
+    mock_wait(m, limits.head_limit / 2);
+    mock_read(m, "TP/1.1\r\n\r\n");
+    mock_write(m, OK_LAST);
+    serve_under_drain(m);
+}
+
+ACTOR_TEST(trweb, the_drain_ends_an_idle_connection_at_once)
+{
+    limits.idle_limit = TR_NEVER;
+    serve_under_drain(mock_new());
 }
 
 /* ---- the book's form ---- */
 
+static void check_book(const char *in, size_t max, const char *out)
+{
+    struct mock_stream *m = mock_new();
+
+    mock_short(m, max);
+    mock_read(m, in);
+    mock_write(m, out);
+    check_eq(serve(http_serve_book, m), 0, in);
+}
+
 ACTOR_TEST(trweb, the_book_answers_bare)
 {
-    struct wire there = { .in = GET, .write_max = 1 }, nowhere = { .in = "GET /x HTTP/1.1\r\n\r\n" };
-
-    check_eq(serve(http_serve_book, &there), 0);
-    check_str(there.out, "HTTP/1.1 200 OK\r\n\r\n" HELLO_HTML);
-    check_eq(serve(http_serve_book, &nowhere), 0);
-    check_str(nowhere.out, "HTTP/1.1 404 NOT FOUND\r\n\r\n" NOT_FOUND_HTML);
+    check_book(GET, 0, "HTTP/1.1 200 OK\r\n\r\n" HELLO_HTML);
+    check_book(GET, strlen(GET), "HTTP/1.1 200 OK\r\n\r\n" HELLO_HTML);
+    check_book(GET_NOPE, 0, "HTTP/1.1 404 NOT FOUND\r\n\r\n" NOT_FOUND_HTML);
+    check_book("GET / HTTP/1.0\r\n\r\n", 0, "HTTP/1.1 404 NOT FOUND\r\n\r\n" NOT_FOUND_HTML);
 }
 
 ACTOR_TEST(trweb, the_book_looks_at_its_first_read_only)
 {
-    struct wire cut = { .in = GET, .read_max = 5 }, none = { .in = "" };
-
-    check_eq(serve(http_serve_book, &cut), 0);
-    check_eq(cut.n_read, 5);
-    check_str(cut.out, "HTTP/1.1 404 NOT FOUND\r\n\r\n" NOT_FOUND_HTML);
-    check_eq(serve(http_serve_book, &none), 0);
-    check_str(none.out, "HTTP/1.1 404 NOT FOUND\r\n\r\n" NOT_FOUND_HTML);
+    check_book("GET /", 0, "HTTP/1.1 404 NOT FOUND\r\n\r\n" NOT_FOUND_HTML);
 }
 
-ACTOR_TEST(trweb, the_book_sleeps_too)
+ACTOR_TEST(trweb, the_book_answers_one_request_and_sleeps_too)
 {
-    struct wire w = { .in = "GET /sleep HTTP/1.1\r\n\r\n" };
     tr_time start = tr_now();
 
-    check_eq(serve(http_serve_book, &w), 0);
-    check_str(w.out, "HTTP/1.1 200 OK\r\n\r\n" HELLO_HTML);
+    check_book(GET_SLEEP GET, 0, "HTTP/1.1 200 OK\r\n\r\n" HELLO_HTML);
     check_ge(tr_now() - start, limits.slow);
 }
