@@ -165,6 +165,7 @@ ACTOR_TEST(trweb, half_a_request_and_the_end_is_a_bad_request)
     struct mock_stream *m = mock_new();
 
     mock_read(m, "GET / HT");
+    mock_read(m, ""); /* the end of the stream */
     mock_write(m, BAD_REQUEST);
     check_eq(serve(http_serve, m), 0);
 }
