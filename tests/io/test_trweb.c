@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_trweb.c - the web server's connection over a stream that is no socket: it gives and takes
- * as little at a time as a test likes, falls silent, or breaks.
+ * as little at a time as a test likes, falls silent, or breaks. Time is virtual here, and exact.
  */
 #include "config.h"
 
@@ -14,7 +14,7 @@
 #include "../examples/trweb_pages.h"
 #include "../examples/trweb_request.h"
 #include "support/mock-stream.h"
-#include "support/tr-actor-test.h"
+#include "support/tr-test.h"
 
 #define ANSWER(status, size, more, body) \
     "HTTP/1.1 " status "\r\nContent-Type: text/html\r\nContent-Length: " size "\r\n" more "\r\n" body
@@ -34,11 +34,10 @@
 
 enum { HEAD_LIMIT = 8192 };
 
-/* Each test has its own process. */
-static struct http_opts limits = {
-    .slow = TR_MS(20),
-    .idle_limit = TR_MS(30),
-    .head_limit = TR_MS(30),
+static const struct http_opts limits = {
+    .slow = TR_S(5),
+    .idle_limit = TR_S(60),
+    .head_limit = TR_S(4),
     .write_limit = TR_S(5),
 };
 
@@ -56,6 +55,23 @@ static int serve(serve_fn *fn, struct mock_stream *m)
 }
 
 TR_SUITE(trweb, .timeout = 20);
+
+/* The body runs as the first task of a simulated runtime. */
+#define SIM_TEST(suite, name)                                                                  \
+    static void name##_body(void);                                                             \
+    static int name##_run(tr_scope *root, void *arg)                                           \
+    {                                                                                          \
+        (void)root, (void)arg;                                                                 \
+        name##_body();                                                                         \
+        return 0;                                                                              \
+    }                                                                                          \
+    TR_TEST(suite, name)                                                                       \
+    {                                                                                          \
+        static const struct tr_runtime_opts simulated = { .simulate = true };                  \
+                                                                                               \
+        check_eq(tr_run_with(&simulated, name##_run, NULL), 0);                                \
+    }                                                                                          \
+    static void name##_body(void)
 
 /* ---- the head ---- */
 
@@ -112,7 +128,7 @@ TR_TEST(trweb, what_is_no_http_is_a_bad_request)
 
 /* ---- the connection ---- */
 
-ACTOR_TEST(trweb, a_request_is_answered_however_it_is_cut)
+SIM_TEST(trweb, a_request_is_answered_however_it_is_cut)
 {
     for (size_t max = 0; max < 20; max++) {
         struct mock_stream *m = mock_new();
@@ -126,7 +142,7 @@ ACTOR_TEST(trweb, a_request_is_answered_however_it_is_cut)
     }
 }
 
-ACTOR_TEST(trweb, requests_sent_together_are_answered_in_order)
+SIM_TEST(trweb, requests_sent_together_are_answered_in_order)
 {
     struct mock_stream *m = mock_new();
 
@@ -135,12 +151,12 @@ ACTOR_TEST(trweb, requests_sent_together_are_answered_in_order)
     check_eq(serve(http_serve, m), 0);
 }
 
-ACTOR_TEST(trweb, a_client_that_leaves_between_requests_gets_no_answer)
+SIM_TEST(trweb, a_client_that_leaves_between_requests_gets_no_answer)
 {
     check_eq(serve(http_serve, mock_new()), 0);
 }
 
-ACTOR_TEST(trweb, the_answer_to_head_has_no_body)
+SIM_TEST(trweb, the_answer_to_head_has_no_body)
 {
     struct mock_stream *m = mock_new();
 
@@ -149,7 +165,7 @@ ACTOR_TEST(trweb, the_answer_to_head_has_no_body)
     check_eq(serve(http_serve, m), 0);
 }
 
-ACTOR_TEST(trweb, sleep_answers_when_its_time_has_passed)
+SIM_TEST(trweb, sleep_answers_when_its_time_has_passed)
 {
     struct mock_stream *m = mock_new();
     tr_time start = tr_now();
@@ -157,20 +173,20 @@ ACTOR_TEST(trweb, sleep_answers_when_its_time_has_passed)
     mock_read(m, GET_SLEEP);
     mock_write(m, OK_ANSWER);
     check_eq(serve(http_serve, m), 0);
-    check_ge(tr_now() - start, limits.slow);
+    check_eq(tr_now() - start, limits.slow);
 }
 
-ACTOR_TEST(trweb, half_a_request_and_the_end_is_a_bad_request)
+SIM_TEST(trweb, half_a_request_and_the_end_is_a_bad_request)
 {
     struct mock_stream *m = mock_new();
 
     mock_read(m, "GET / HT");
-    mock_read(m, ""); /* the end of the stream */
+    mock_read_error(m, 0); /* the end of the stream */
     mock_write(m, BAD_REQUEST);
     check_eq(serve(http_serve, m), 0);
 }
 
-ACTOR_TEST(trweb, noise_is_refused_at_its_first_byte)
+SIM_TEST(trweb, noise_is_refused_at_its_first_byte)
 {
     struct mock_stream *m = mock_new();
 
@@ -179,21 +195,22 @@ ACTOR_TEST(trweb, noise_is_refused_at_its_first_byte)
     check_eq(serve(http_serve, m), 0);
 }
 
-ACTOR_TEST(trweb, half_a_request_for_ever_ends_by_the_limit)
+SIM_TEST(trweb, half_a_request_for_ever_ends_by_the_limit)
 {
     struct mock_stream *m = mock_new();
     tr_time start = tr_now();
 
+    mock_read(m, "G");
     for (int i = 0; i < 3; i++) { /* the limit is the whole head's, not each byte's */
-        mock_wait(m, limits.head_limit / 2);
-        mock_read(m, "G");
+        mock_wait(m, limits.head_limit / 4);
+        mock_read(m, "E");
     }
     mock_write(m, TOO_SLOW);
     check_eq(serve(http_serve, m), 0);
-    check_ge(tr_now() - start, limits.head_limit);
+    check_eq(tr_now() - start, limits.head_limit);
 }
 
-ACTOR_TEST(trweb, a_line_without_end_and_a_head_without_end_are_cut_off)
+SIM_TEST(trweb, a_line_without_end_and_a_head_without_end_are_cut_off)
 {
     static char line[HEAD_LIMIT];
     struct mock_stream *m = mock_new();
@@ -209,14 +226,16 @@ ACTOR_TEST(trweb, a_line_without_end_and_a_head_without_end_are_cut_off)
     check_eq(serve(http_serve, m), 0);
 }
 
-ACTOR_TEST(trweb, silence_ends_an_idle_connection_without_a_word)
+SIM_TEST(trweb, silence_ends_an_idle_connection_without_a_word)
 {
     struct mock_stream *m = mock_new();
+    tr_time start = tr_now();
 
     mock_hold(m, true);
     mock_read(m, GET);
     mock_write(m, OK_ANSWER);
     check_eq(serve(http_serve, m), 0);
+    check_eq(tr_now() - start, limits.idle_limit);
 }
 
 static int serve_error(serve_fn *fn, int read_error, int write_error)
@@ -233,7 +252,7 @@ static int serve_error(serve_fn *fn, int read_error, int write_error)
     return serve(fn, m);
 }
 
-ACTOR_TEST(trweb, what_the_stream_says_is_the_result)
+SIM_TEST(trweb, what_the_stream_says_is_the_result)
 {
     check_eq(serve_error(http_serve, -ECONNRESET, 0), -ECONNRESET);
     check_eq(serve_error(http_serve, -ECANCELED, 0), -ECANCELED);
@@ -265,7 +284,7 @@ static void serve_under_drain(struct mock_stream *m)
     check_eq(tr_scope_drain(&scope, TR_NEVER), 0);
 }
 
-ACTOR_TEST(trweb, a_request_under_drain_gets_the_last_answer)
+SIM_TEST(trweb, a_request_under_drain_gets_the_last_answer)
 {
     struct mock_stream *m = mock_new();
 
@@ -274,7 +293,7 @@ ACTOR_TEST(trweb, a_request_under_drain_gets_the_last_answer)
     serve_under_drain(m);
 }
 
-ACTOR_TEST(trweb, half_a_request_under_drain_has_its_time)
+SIM_TEST(trweb, half_a_request_under_drain_has_its_time)
 {
     struct mock_stream *m = mock_new();
 
@@ -285,10 +304,12 @@ ACTOR_TEST(trweb, half_a_request_under_drain_has_its_time)
     serve_under_drain(m);
 }
 
-ACTOR_TEST(trweb, the_drain_ends_an_idle_connection_at_once)
+SIM_TEST(trweb, the_drain_ends_an_idle_connection_at_once)
 {
-    limits.idle_limit = TR_NEVER;
+    tr_time start = tr_now();
+
     serve_under_drain(mock_new());
+    check_eq(tr_now(), start);
 }
 
 /* ---- the book's form ---- */
@@ -303,7 +324,7 @@ static void check_book(const char *in, size_t max, const char *out)
     check_eq(serve(http_serve_book, m), 0, in);
 }
 
-ACTOR_TEST(trweb, the_book_answers_bare)
+SIM_TEST(trweb, the_book_answers_bare)
 {
     check_book(GET, 0, "HTTP/1.1 200 OK\r\n\r\n" HELLO_HTML);
     check_book(GET, strlen(GET), "HTTP/1.1 200 OK\r\n\r\n" HELLO_HTML);
@@ -311,15 +332,15 @@ ACTOR_TEST(trweb, the_book_answers_bare)
     check_book("GET / HTTP/1.0\r\n\r\n", 0, "HTTP/1.1 404 NOT FOUND\r\n\r\n" NOT_FOUND_HTML);
 }
 
-ACTOR_TEST(trweb, the_book_looks_at_its_first_read_only)
+SIM_TEST(trweb, the_book_looks_at_its_first_read_only)
 {
     check_book("GET /", 0, "HTTP/1.1 404 NOT FOUND\r\n\r\n" NOT_FOUND_HTML);
 }
 
-ACTOR_TEST(trweb, the_book_answers_one_request_and_sleeps_too)
+SIM_TEST(trweb, the_book_answers_one_request_and_sleeps_too)
 {
     tr_time start = tr_now();
 
     check_book(GET_SLEEP GET, 0, "HTTP/1.1 200 OK\r\n\r\n" HELLO_HTML);
-    check_ge(tr_now() - start, limits.slow);
+    check_eq(tr_now() - start, limits.slow);
 }
