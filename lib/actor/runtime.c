@@ -22,6 +22,7 @@
 #include "actor/runtime.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/rcu.h"
 #include "mem/alloc.h"
 #include "mem/fault.h"
 #include "reactor/epoll.h"
@@ -44,7 +45,7 @@ static long long env_number(const char *name, long long max)
     if (!text || !*text)
         return 0;
     errno = 0;
-    n = strtoll(text, &end, 10);
+    n = strtoll(text, &end, 0);
     if (errno || *end || n < 1 || n > max) {
         tri_log("%s=%s: a number from 1 to %lld is wanted", name, text, max);
         return -EINVAL;
@@ -289,6 +290,7 @@ static int run_backend(struct tri_runtime *rt, tr_run_fn *fn, void *arg)
     r = run_workers(rt, fn, arg);
     if (sim)
         tri_sim_free(sim);
+    tri_rcu_barrier_if_pending(); /* what channels have retired is freed before we return */
     return r;
 }
 
@@ -314,6 +316,7 @@ int tr_run_with(const struct tr_runtime_opts *opts, tr_run_fn *fn, void *arg)
     r = tri_stack_setup(rt.opts.stack_bytes);
     if (r < 0)
         return r;
+    tri_worker_set_idle_fn(tri_rcu_flush);
     r = tri_fault_install();
     if (r == 0) {
         (void)tri_fault_thread_enter();
