@@ -152,7 +152,8 @@ static int count_start(tr_scope *scope, void *arg)
 /* Keeps the receiving end while the counting task fails and comes back. */
 static int book(struct book *b)
 {
-    int r = tr_supervise(&(struct tr_restart_opts){ .name = "count" }, count_start, b, TR_NEVER);
+    int r =
+        tr_supervise(&(struct tr_restart_opts){ .name = "count" }, count_start, b, TR_NEVER);
 
     fprintf(stderr, "echod: %lu lines, %lu bytes, %lu restarts\n", b->lines, b->bytes,
             b->starts ? b->starts - 1 : 0);
@@ -255,7 +256,8 @@ static int echod(tr_scope *root, int argc, char **argv)
         return r;
     while ((r = tr_signal_recv(&hup, TR_UNTIL_DRAIN, NULL)) == 0)
         cfg_reload(o.config, &cfg);
-    return tr_scope_drain(root, tr_after(TR_S(3))); /* SIGTERM came: lines finish, then cancel */
+    /* SIGTERM came: lines under way are answered, what is late is cancelled. */
+    return tr_scope_drain(root, tr_after(TR_S(3)));
 }
 
 int main(int argc, char **argv)

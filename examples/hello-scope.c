@@ -43,7 +43,7 @@ static int hello(tr_scope *root, void *arg)
 {
     struct patient p = { "patient" };
     struct clumsy c = { -EIO };
-    tr_scope both TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL); /* the first failure ends it */
+    tr_scope both TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL); /* the default: fail-fast */
     int r;
 
     (void)root, (void)arg;

@@ -31,6 +31,7 @@ examples_trweb_CFLAGS = $(CFLAGS_EXAMPLE)
 example_checks += examples/check-trweb.sh
 
 unit_tests += tests/io/test_trweb
+valgrind_tests += tests/io/test_trweb
 tests_io_test_trweb_SOURCES = tests/io/test_trweb.c $(trweb_http) \
     tests/support/mock-stream.c tests/support/mock-stream.h
 
@@ -67,7 +68,7 @@ tests_support_netclient_LDADD =
 tests_support_echoload_LDADD =
 tests_support_handover_LDADD =
 
-EXTRA_DIST += $(example_checks) examples/support/check.sh
+EXTRA_DIST += $(example_checks) examples/support/check.sh examples/README.md
 if EXAMPLES
 noinst_PROGRAMS += $(examples)
 TESTS += $(example_checks)

@@ -38,7 +38,8 @@ static const struct page {
 /* Looks for the end of a head in what is new. Returns the head's length, or 0. */
 static size_t input_head(struct input *in)
 {
-    size_t from = in->n_searched < 3 ? 0 : in->n_searched - 3; /* "\r\n\r\n" may be cut in two */
+    size_t back = in->n_searched < 3 ? in->n_searched : 3; /* of a "\r\n\r\n" cut in two */
+    size_t from = in->n_searched - back;
     size_t n = request_head(in->bytes + from, in->n - from);
 
     in->n_searched = in->n;

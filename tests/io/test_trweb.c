@@ -16,16 +16,17 @@
 #include "support/mock-stream.h"
 #include "support/tr-test.h"
 
-#define ANSWER(status, size, more, body) \
-    "HTTP/1.1 " status "\r\nContent-Type: text/html\r\nContent-Length: " size "\r\n" more "\r\n" body
-#define LAST        "Connection: close\r\n"
-#define OK_ANSWER   ANSWER("200 OK", "176", "", HELLO_HTML)
-#define OK_LAST     ANSWER("200 OK", "176", LAST, HELLO_HTML)
-#define BAD_REQUEST ANSWER("400 BAD REQUEST", "21", LAST, "<h1>Bad request</h1>\n")
-#define TOO_SLOW    ANSWER("408 REQUEST TIMEOUT", "18", LAST, "<h1>Too slow</h1>\n")
-#define TOO_LONG    ANSWER("414 URI TOO LONG", "18", LAST, "<h1>Too long</h1>\n")
+#define ANSWER(status, size, more, body)                                                       \
+    "HTTP/1.1 " status "\r\nContent-Type: text/html\r\nContent-Length: " size "\r\n" more      \
+    "\r\n" body
+#define LAST           "Connection: close\r\n"
+#define OK_ANSWER      ANSWER("200 OK", "176", "", HELLO_HTML)
+#define OK_LAST        ANSWER("200 OK", "176", LAST, HELLO_HTML)
+#define BAD_REQUEST    ANSWER("400 BAD REQUEST", "21", LAST, "<h1>Bad request</h1>\n")
+#define TOO_SLOW       ANSWER("408 REQUEST TIMEOUT", "18", LAST, "<h1>Too slow</h1>\n")
+#define TOO_LONG       ANSWER("414 URI TOO LONG", "18", LAST, "<h1>Too long</h1>\n")
 #define NOT_FOUND_SIZE "207"
-#define TOO_MUCH \
+#define TOO_MUCH                                                                               \
     ANSWER("431 REQUEST HEADER FIELDS TOO LARGE", "18", LAST, "<h1>Too much</h1>\n")
 
 #define GET       "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -113,9 +114,14 @@ TR_TEST(trweb, only_two_targets_are_there_and_only_for_get)
 TR_TEST(trweb, what_is_no_http_is_a_bad_request)
 {
     static const char *const heads[] = {
-        "\r\n\r\n",          "GET\r\n\r\n",           "GET /\r\n\r\n",
-        "GET / HTTP\r\n\r\n", "GET / HTTP/2.0\r\n\r\n", "GET  HTTP/1.1\r\n\r\n",
-        "GET / HTTP/1.1 \r\n\r\n", "GET / HTTP/1.1\r\nno colon\r\n\r\n",
+        "\r\n\r\n",
+        "GET\r\n\r\n",
+        "GET /\r\n\r\n",
+        "GET / HTTP\r\n\r\n",
+        "GET / HTTP/2.0\r\n\r\n",
+        "GET  HTTP/1.1\r\n\r\n",
+        "GET / HTTP/1.1 \r\n\r\n",
+        "GET / HTTP/1.1\r\nno colon\r\n\r\n",
         "GET / HTTP/1.1\r\n: nameless\r\n\r\n",
     };
 

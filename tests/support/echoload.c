@@ -147,7 +147,7 @@ int main(int argc, char **argv)
             if (fds[i].revents)
                 read_some(i);
     printf("clients %u lines %lu bytes %lu prefixes %u fin %lu reset %lu torn %lu wrong %lu\n",
-           n_client, total.lines, total.bytes, total.n_prefix, total.fin, total.reset, total.torn,
-           total.wrong);
+           n_client, total.lines, total.bytes, total.n_prefix, total.fin, total.reset,
+           total.torn, total.wrong);
     return total.wrong > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
