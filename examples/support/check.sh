@@ -104,6 +104,7 @@ start()
     local log=$1
     shift
 
+    : >"$log" # before the daemon does it: what a former one said must not count
     "$@" >"$log" 2>&1 &
     pid=$!
     children+=("$pid")
