@@ -73,7 +73,8 @@ lines=$(($(field lines "$work/load") + $(field lines "$work/busy") + 9))
 bytes=$(($(field bytes "$work/load") + $(field bytes "$work/busy") + 6 + 4 + 6 + 7 + 9 + 6 + 6))
 is "every line answered is counted, over the restarts" "$(grep 'restarts$' "$log")" \
     "echod: $lines lines, $bytes bytes, 2 restarts"
-ok "the last line is the summary" ends_with "$log" shutdown:
+ok "the last line is the summary" ends_with "$log" \
+    "shutdown: [0-9]* stopped, 0 late, 0 lost, 0 discarded"
 [ $n_bad = 0 ] || sed 's/^/# echod: /' "$log"
 
 is "a wrong option ends it with status 1" \
