@@ -48,12 +48,21 @@ static long long env_number(const char *name, long long max)
     if (!text || !*text)
         return 0;
     errno = 0;
-    n = strtoll(text, &end, 10);
+    n = strtoll(text, &end, 0);
     if (errno || *end || n < 1 || n > max) {
         tri_log("%s=%s: a number from 1 to %lld is wanted", name, text, max);
         return -EINVAL;
     }
     return n;
+}
+
+/* $TR_SEED, any 64-bit number; else 1. */
+static uint64_t env_seed(void)
+{
+    const char *text = getenv("TR_SEED");
+    uint64_t seed = text ? strtoull(text, NULL, 0) : 0;
+
+    return seed ? seed : 1;
 }
 
 /* CPUs' worth of time that the control group grants, rounded up; INT_MAX: no limit. */
@@ -100,10 +109,8 @@ static int options_fill(struct tr_runtime_opts *o)
             return (int)n;
         o->n_worker = n > 0 ? (unsigned)n : usable_cpus();
     }
-    if (o->seed == 0) {
-        n = env_number("TR_SEED", LLONG_MAX);
-        o->seed = n > 0 ? (uint64_t)n : 1;
-    }
+    if (o->seed == 0)
+        o->seed = env_seed();
     if (o->stop_budget == 0)
         o->stop_budget = STOP_BUDGET;
     if (o->stall_limit == 0)
@@ -397,6 +404,7 @@ int tri_run(const struct tr_runtime_opts *opts, tr_run_fn *fn, void *arg,
     if (r < 0)
         return r;
     tri_worker_set_idle_fn(tri_rcu_flush);
+    tri_fault_describer(tri_task_describe);
     r = tri_fault_install();
     if (r == 0) {
         (void)tri_fault_thread_enter();
