@@ -275,7 +275,7 @@ void tri_idle(struct tri_worker *w)
     flush = atomic_load_explicit(&idle_fn, memory_order_relaxed);
     if (flush)
         flush();
-    if (tri_unlikely(rt->first_idle != NULL) && w->index == 0) { /* only worker 0 clears it */
+    if (w->index == 0 && tri_unlikely(rt->first_idle != NULL)) { /* worker 0 alone looks */
         void (*fn)(struct tri_runtime *) = rt->first_idle;
 
         rt->first_idle = NULL;
