@@ -49,12 +49,13 @@ TR_API void tr_oneshot_rx_close(tr_oneshot_rx *rx);
  * name_new(&tx, &rx): 0, -ENOMEM.
  * name_send(&tx, &v): hands the value over and empties *@tx, whatever the outcome; @tx may lie
  *   inside *@v.  Returns:  0: moved, *v is zero.  -EPIPE: the receiver is gone, the value stays
- *   yours.  Callers: any actor, any thread.  Progress: wait-free, at most one wake-up.
+ *   yours.  Callers: any actor, any thread.  Progress: lock-free, at most one wake-up.
  * name_closed(&tx, deadline): waits until nobody wants the value any more: 0 then.  Tasks.
  * name_recv(&rx, deadline, &v), name_try_recv(&rx, &v), name_blocking_recv(&rx, deadline, &v):
- *   the value; one that races with the deadline wins.  Returns:  0: *v is yours.  -EPIPE: the sender closed without
- *   sending, or the value was taken before.  -EAGAIN: not yet (try).  -ETIMEDOUT, -ECANCELED,
- *   -ESHUTDOWN: nothing is lost, @rx can be used again.  -EPERM.
+ *   the value; one that races with the deadline wins.
+ *   Returns:  0: *v is yours.  -EPIPE: the sender closed without sending, or the value was taken
+ *   before.  -EAGAIN: not yet (try).  -ETIMEDOUT, -ECANCELED, -ESHUTDOWN: nothing is lost, @rx
+ *   can be used again.  -EPERM.
  * name_rx_shut(&rx): the sender sees a closed channel; a value sent before can be received.
  * name_tx_close(&tx), name_rx_close(&rx): never wait, leave the end empty; a value that was
  *   sent and never taken is dropped by the receiver's close.

@@ -56,6 +56,7 @@ enum tr_event_kind {
     TR_EVENT_LATE,     /* a task did not end in time */
     TR_EVENT_MISUSE,   /* a call from the wrong place; the text says what to do */
     TR_EVENT_OVERRUN,  /* a task meets its cancellation again and again and goes on */
+    TR_EVENT_STARVED,  /* an acceptor is out of descriptors or memory */
 };
 
 typedef void tr_hook_fn(enum tr_event_kind kind, const char *text, void *arg);

@@ -154,10 +154,18 @@ static void outbox_discard(struct tri_handler *h)
     outbox_free(h);
 }
 
+/* The timer is not armed any more, and the handler in no queue. */
+static void unpin(struct tri_worker *w, struct tri_handler *h)
+{
+    if (h->a.wakee.pinned)
+        tri_runq_release(&w->own);
+    h->a.wakee.pinned = false;
+}
+
 static void timer_discard(struct tri_worker *w, struct tri_handler *h)
 {
     tri_wheel_remove(&w->wheel, &h->timer);
-    h->a.wakee.pinned = false;
+    unpin(w, h);
     h->timer_due = false;
     if (h->has_timer)
         h->type->message->drop(timer_message_of(h));
@@ -308,6 +316,8 @@ static void handler_run(struct tri_worker *w, struct tri_actor *a)
 {
     struct tri_handler *h = handler_of(a);
 
+    if (h->timer_due)
+        unpin(w, h);
     if (h->armed) {
         tri_mpsc_rx_disarm(box_of(h));
         h->armed = false;
@@ -328,8 +338,7 @@ static void timer_fired(struct tri_timer *timer)
     struct tri_handler *h =
         (struct tri_handler *)(void *)((char *)timer - offsetof(struct tri_handler, timer));
 
-    h->timer_due = true;
-    h->a.wakee.pinned = false;
+    h->timer_due = true; /* and pinned until it has run: it may be queued here already */
     tri_wake(&h->a.wakee);
 }
 
@@ -363,7 +372,7 @@ static struct tri_handler *handler_new(const struct tri_handler_type *type, void
     h->timer.owner = TRI_KIND_HANDLER;
     h->armed = h->stopping = h->has_timer = h->timer_due = h->shut = false;
     h->until_drain = opts && (opts->flags & TR_HANDLER_UNTIL_DRAIN);
-    h->a.wakee.kind = TRI_KIND_HANDLER;
+    atomic_store_explicit(&h->a.wakee.kind, TRI_KIND_HANDLER, memory_order_relaxed); /* as below */
     h->a.wakee.pinned = false;
     h->a.name = opts && opts->name ? opts->name : type->name;
     /* relaxed: published with the scope's list and the queue. */
@@ -467,13 +476,15 @@ int tr_handler_timer(const struct tri_handler_type *type, tr_time at, void *m)
     at &= ~TR_DRAIN_BIT;
     if (at < TR_NEVER && !m)
         return -EINVAL;
+    if (at < TR_NEVER && tri_runq_reserve(&w->own) < 0)
+        return -ENOMEM;
     timer_discard(w, h);
     if (at >= TR_NEVER)
         return 0;
     memcpy(timer_message_of(h), m, type->message->size);
     memset(m, 0, type->message->size);
     h->has_timer = true;
-    h->a.wakee.pinned = true; /* until it fires */
+    h->a.wakee.pinned = true; /* until it has fired and the handler runs */
     tri_wheel_insert(&w->wheel, &h->timer, at);
     return 0;
 }

@@ -22,6 +22,7 @@
 #include "actor/runtime.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/rcu.h"
 #include "mem/alloc.h"
 #include "mem/fault.h"
 #include "reactor/epoll.h"
@@ -135,6 +136,7 @@ void tri_worker_fini(struct tri_worker *w)
     w->rt->backend->ops->poller_close(w->poller);
     tri_deque_fini(&w->fresh);
     tri_deque_fini(&w->hot);
+    tri_runq_fini(&w->own);
     tri_slab_cache_fini(&w->tasks);
     tri_slab_cache_fini(&w->scopes);
     tri_stack_cache_fini(&w->stacks);
@@ -288,6 +290,7 @@ static int run_backend(struct tri_runtime *rt, tr_run_fn *fn, void *arg)
     r = run_workers(rt, fn, arg);
     if (sim)
         tri_sim_free(sim);
+    tri_rcu_barrier_if_pending(); /* what channels have retired is freed before we return */
     return r;
 }
 
@@ -313,6 +316,7 @@ int tr_run_with(const struct tr_runtime_opts *opts, tr_run_fn *fn, void *arg)
     r = tri_stack_setup(rt.opts.stack_bytes);
     if (r < 0)
         return r;
+    tri_worker_set_idle_fn(tri_rcu_flush);
     r = tri_fault_install();
     if (r == 0) {
         (void)tri_fault_thread_enter();

@@ -82,6 +82,8 @@ struct tri_backend_ops {
     /* As send, from many pieces: no SIGPIPE, -EPIPE. */
     ssize_t (*sendv)(struct tri_backend *b, int fd, const struct iovec *iov, int n, int flags);
     int (*shutdown)(struct tri_backend *b, int fd, int how);
+    /* Two connected stream sockets, of no network. */
+    int (*socketpair)(struct tri_backend *b, int ret_fd[2]);
     int (*getsockname)(struct tri_backend *b, int fd, struct sockaddr *addr, socklen_t *len);
     int (*getpeername)(struct tri_backend *b, int fd, struct sockaddr *addr, socklen_t *len);
     int (*setsockopt)(struct tri_backend *b, int fd, int level, int name, const void *value,
@@ -97,6 +99,9 @@ struct tri_backend_ops {
     ssize_t (*write)(struct tri_backend *b, int fd, const void *buf, size_t size);
     ssize_t (*readv)(struct tri_backend *b, int fd, const struct iovec *iov, int n);
     ssize_t (*writev)(struct tri_backend *b, int fd, const struct iovec *iov, int n);
+    /* poll(2) of one descriptor without waiting: what of @events, POLLIN and POLLOUT, and
+     * POLLERR and POLLHUP, holds now. */
+    int (*poll)(struct tri_backend *b, int fd, short events);
     /* Makes a descriptor from outside non-blocking. */
     int (*nonblock)(struct tri_backend *b, int fd);
     int (*close)(struct tri_backend *b, int fd);

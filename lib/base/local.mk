@@ -9,5 +9,6 @@ libtroupe_la_SOURCES += \
     lib/base/log.c lib/base/log.h \
     lib/base/rand.h \
     lib/base/relax.h \
+    lib/base/rcu.c lib/base/rcu.h \
     lib/base/version.c \
     lib/base/wheel.c lib/base/wheel.h

@@ -1,1 +1,11 @@
-# libtroupe_la_SOURCES += lib/chan/x.c lib/chan/x.h
+libtroupe_la_SOURCES += \
+    lib/chan/move.h \
+    lib/chan/mpsc.c \
+    lib/chan/mpsc.h \
+    lib/chan/mpsc_block.c \
+    lib/chan/mpsc_rx.c \
+    lib/chan/mpsc_tx.c \
+    lib/chan/oneshot.c \
+    lib/chan/snapshot.h \
+    lib/chan/waitq.h \
+    lib/chan/watch.c

@@ -65,6 +65,11 @@ void *tri_mem_alloc(size_t bytes)
     return must_fail() ? NULL : calloc(1, bytes);
 }
 
+void *tri_mem_alloc_dirty(size_t bytes)
+{
+    return must_fail() ? NULL : malloc(bytes);
+}
+
 void tri_mem_broken(const char *file, int line, const char *what)
 {
     char text[256];

@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -281,4 +282,17 @@ void tri_sim_raise(struct tri_backend *b, int signo)
     for (size_t i = 0; i < w->n_slots; i++)
         if (w->file[i] && w->file[i]->kind == TRI_SIM_SIGNALS)
             tri_sim_file_notify(w->file[i]);
+}
+
+int tri_sim_poll(struct tri_backend *b, int fd, short events)
+{
+    struct tri_sim_world *w = tri_sim_of(b);
+    const struct tri_sim_file *f = tri_sim_file_get(w, fd);
+    uint32_t now;
+
+    if (!f)
+        return -EBADF;
+    now = tri_sim_file_events(w, f);
+    return (now & EPOLLIN ? POLLIN & events : 0) | (now & EPOLLOUT ? POLLOUT & events : 0) |
+           (now & EPOLLERR ? POLLERR : 0) | (now & EPOLLHUP ? POLLHUP : 0);
 }

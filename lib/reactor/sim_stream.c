@@ -276,33 +276,45 @@ void tri_sim_stream_close(struct tri_sim_world *w, struct tri_sim_file *f)
     peer->peer = NULL;
 }
 
-int tri_sim_pipe(struct tri_backend *b, int ret_fd[2])
+/* Two joined files of these kinds, with descriptors. */
+static int open_both(struct tri_backend *b, enum tri_sim_kind kind_0, enum tri_sim_kind kind_1,
+                     int ret_fd[2])
 {
     struct tri_sim_world *w = tri_sim_of(b);
-    int r = tri_sim_fault(w, TRI_SIM_PIPE), reader, writer;
-    struct tri_sim_file *from, *to;
+    struct tri_sim_file *f0 = tri_sim_file_new(kind_0), *f1 = tri_sim_file_new(kind_1);
+    int fd0, fd1;
 
-    if (r < 0)
-        return r;
-    from = tri_sim_file_new(TRI_SIM_PIPE_READER);
-    to = tri_sim_file_new(TRI_SIM_PIPE_WRITER);
-    if (!from || !to || tri_sim_stream_join(from, to) < 0)
+    if (!f0 || !f1 || tri_sim_stream_join(f0, f1) < 0)
         goto free_both;
-    reader = tri_sim_file_open(w, from);
-    if (reader < 0)
+    fd0 = tri_sim_file_open(w, f0);
+    if (fd0 < 0)
         goto free_both;
-    writer = tri_sim_file_open(w, to);
-    if (writer < 0)
-        goto close_reader;
-    ret_fd[0] = reader;
-    ret_fd[1] = writer;
+    fd1 = tri_sim_file_open(w, f1);
+    if (fd1 < 0)
+        goto close_first;
+    ret_fd[0] = fd0;
+    ret_fd[1] = fd1;
     return 0;
 
-close_reader:
-    (void)tri_sim_close(b, reader);
-    from = NULL;
+close_first:
+    (void)tri_sim_close(b, fd0);
+    f0 = NULL;
 free_both:
-    tri_sim_file_free(to);
-    tri_sim_file_free(from);
+    tri_sim_file_free(f1);
+    tri_sim_file_free(f0);
     return -ENOMEM;
+}
+
+int tri_sim_pipe(struct tri_backend *b, int ret_fd[2])
+{
+    int r = tri_sim_fault(tri_sim_of(b), TRI_SIM_PIPE);
+
+    return r < 0 ? r : open_both(b, TRI_SIM_PIPE_READER, TRI_SIM_PIPE_WRITER, ret_fd);
+}
+
+int tri_sim_socketpair(struct tri_backend *b, int ret_fd[2])
+{
+    int r = tri_sim_fault(tri_sim_of(b), TRI_SIM_SOCKET);
+
+    return r < 0 ? r : open_both(b, TRI_SIM_STREAM, TRI_SIM_STREAM, ret_fd);
 }

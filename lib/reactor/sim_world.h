@@ -128,6 +128,7 @@ uint32_t tri_sim_file_events(const struct tri_sim_world *w, const struct tri_sim
 void tri_sim_file_notify(struct tri_sim_file *f);
 
 int tri_sim_close(struct tri_backend *b, int fd);
+int tri_sim_poll(struct tri_backend *b, int fd, short events);
 ssize_t tri_sim_read(struct tri_backend *b, int fd, void *buf, size_t size);
 ssize_t tri_sim_write(struct tri_backend *b, int fd, const void *buf, size_t size);
 ssize_t tri_sim_readv(struct tri_backend *b, int fd, const struct iovec *iov, int n);
@@ -153,6 +154,7 @@ void tri_sim_stream_send(struct tri_sim_world *w, struct tri_sim_file *f);
 /* Lets everything arrive that is due. Returns when the next thing is: TR_NEVER, nothing is. */
 tr_time tri_sim_arrive(struct tri_sim_world *w);
 int tri_sim_pipe(struct tri_backend *b, int ret_fd[2]);
+int tri_sim_socketpair(struct tri_backend *b, int ret_fd[2]);
 
 /* --- sim_net.c: sockets */
 

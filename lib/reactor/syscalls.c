@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -113,6 +114,13 @@ static int sys_shutdown(struct tri_backend *b, int fd, int how)
     return RESULT(int, shutdown(fd, how));
 }
 
+static int sys_socketpair(struct tri_backend *b, int ret_fd[2])
+{
+    (void)b;
+    return RESULT(int,
+                  socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ret_fd));
+}
+
 static int sys_getsockname(struct tri_backend *b, int fd, struct sockaddr *addr, socklen_t *len)
 {
     (void)b;
@@ -173,6 +181,15 @@ static ssize_t sys_writev(struct tri_backend *b, int fd, const struct iovec *iov
 {
     (void)b;
     return RESULT(ssize_t, writev(fd, iov, n));
+}
+
+static int sys_poll(struct tri_backend *b, int fd, short events)
+{
+    struct pollfd p = { .fd = fd, .events = events };
+    int n = RESULT(int, poll(&p, 1, 0));
+
+    (void)b;
+    return n <= 0 ? n : p.revents & POLLNVAL ? -EBADF : p.revents;
 }
 
 static int sys_nonblock(struct tri_backend *b, int fd)
@@ -252,6 +269,7 @@ static const struct tri_backend_ops ops = {
     .send = sys_send,
     .sendv = sys_sendv,
     .shutdown = sys_shutdown,
+    .socketpair = sys_socketpair,
     .getsockname = sys_getsockname,
     .getpeername = sys_getpeername,
     .setsockopt = sys_setsockopt,
@@ -262,6 +280,7 @@ static const struct tri_backend_ops ops = {
     .write = sys_write,
     .readv = sys_readv,
     .writev = sys_writev,
+    .poll = sys_poll,
     .nonblock = sys_nonblock,
     .close = sys_close,
     .eventfd = sys_eventfd,

@@ -8,7 +8,8 @@
  *   slab_index          the slab, once
  *   generation          +1 by the one who frees the record; read with an id by anybody
  *   wakee               any thread, one atomic word (wakee.h)
- *   link                the one who turned READY on, until the worker takes it from the queue
+ *   link                the one who turned READY on, until the worker takes it from the inbox
+ *                       or the overflow list
  *   scope, name, ...    spawn, before the actor is queued; constant while it lives
  *   older, younger      under scope->lock
  *   home                the worker that may run it: spawn, and then only the worker that takes it
@@ -74,6 +75,7 @@ struct tri_frame {
     struct tri_task *task;
     struct tri_timer timer;  /* of the wait; armed in the home worker's wheel */
     bool timed_out;          /* the timer fired */
+    bool open;               /* requests may come: READY was taken away */
     unsigned seen;           /* the word's bits as tri_park_prepare() found them */
     unsigned n_ignored;      /* -ECANCELED results in a row */
     unsigned n_shield;       /* nested cleanup sections */

@@ -172,7 +172,7 @@ static void steal_aged(struct tri_worker *w, struct tri_deque *from, struct tri_
 
 static bool has_work(struct tri_worker *w)
 {
-    return w->lifo || w->own_head || tri_deque_len(&w->fresh) > 0 || tri_deque_len(&w->hot) > 0 ||
+    return w->lifo || !tri_runq_is_empty(&w->own) || w->overflow || tri_deque_len(&w->fresh) > 0 || tri_deque_len(&w->hot) > 0 ||
            !tri_inbox_is_idle(&w->inbox);
 }
 
@@ -218,7 +218,7 @@ static void doze(struct tri_worker *w, tr_time deadline)
     /* acquire: as in the loop. After the sleep mark: a stop rouses whoever is marked. */
     if (!atomic_load_explicit(&w->rt->stopping, memory_order_acquire))
         tri_worker_poll(w, next < deadline ? next : deadline);
-    tri_worker_awake(w);
+    tri_worker_take_in(w); /* and the sleep mark away */
     tri_worker_maintain(w, false);
 }
 

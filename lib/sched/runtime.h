@@ -33,6 +33,7 @@ struct tri_runtime {
     bool spins;                      /* a worker may spin before it sleeps: several CPUs */
     bool deadlocked;                 /* virtual time: told so once; the only worker's */
 
+    _Atomic uint64_t serial;  /* 0 until lib/reactor/readiness.c first asks; then for ever its own */
     atomic_uint n_started;    /* workers whose thread runs; grows under start_lock */
     atomic_bool watching;     /* some worker looks for backlog, or is about to */
     atomic_bool stopping;     /* set once: workers leave their loops */

@@ -143,7 +143,7 @@ static bool is_failure(const struct tri_scope *s, int result)
 
 static bool is_vital(const struct tri_actor *a)
 {
-    return a->wakee.kind == TRI_KIND_TASK && ((const struct tri_task *)a)->vital;
+    return tri_wakee_is_task(&a->wakee) && ((const struct tri_task *)a)->vital;
 }
 
 static void fail(struct tri_scope *s, struct tri_actor *a, int result, bool watched)
@@ -168,7 +168,7 @@ static void fail(struct tri_scope *s, struct tri_actor *a, int result, bool watc
             tri_actor_drain(&s->owner->a);
     } else if (!watched) {
         tri_tell(TR_EVENT_FAILED, "%s '%s' #%u failed: %s",
-                 a->wakee.kind == TRI_KIND_TASK ? "task" : "handler", a->name, a->slab_index,
+                 tri_wakee_is_task(&a->wakee) ? "task" : "handler", a->name, a->slab_index,
                  tr_strerror(result));
     }
 }
@@ -199,12 +199,9 @@ void tri_scope_remove(struct tri_scope *s, struct tri_actor *a, int result, bool
 
 static void tell_actor(struct tri_actor *a, unsigned bits)
 {
-    /* release: as tri_wake(). acquire: its saved context is ours to queue. */
-    unsigned old = atomic_fetch_or_explicit(&a->wakee.word, bits | TRI_READY,
-                                            memory_order_acq_rel);
-
-    if (!(old & TRI_READY))
-        tri_wakee_queue(&a->wakee);
+    /* release: what came before the stop is seen by who finds it. */
+    atomic_fetch_or_explicit(&a->wakee.word, bits, memory_order_release);
+    tri_wake(&a->wakee);
 }
 
 void tri_actor_cancel(struct tri_actor *a)

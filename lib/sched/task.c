@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,18 +129,20 @@ static struct tri_task *task_new(struct tri_worker *w, const struct tri_task_typ
         record_put(t);
         return NULL;
     }
-    t->a.wakee.kind = TRI_KIND_TASK;
+    t->movable = opts && (opts->flags & TR_TASK_MOVABLE);
     t->a.wakee.pinned = false;
     t->a.name = opts && opts->name ? opts->name : type->name;
     t->a.spawn_pc = pc;
     t->frame = NULL;
     t->spread = false;
     t->uncounted = false;
-    t->movable = opts && (opts->flags & TR_TASK_MOVABLE);
     t->vital = opts && (opts->flags & TR_TASK_VITAL);
     t->result = 0;
     /* relaxed, all: published with the scope's list and with the queue. A stale waker may set
      * READY at any time, which is set already. */
+    atomic_store_explicit(&t->a.wakee.kind, t->movable ? TRI_KIND_MOVABLE : TRI_KIND_TASK,
+                          memory_order_relaxed);
+    atomic_store_explicit(&t->a.wakee.parked, false, memory_order_relaxed);
     atomic_store_explicit(&t->a.wakee.word, TRI_READY, memory_order_relaxed);
     atomic_store_explicit(&t->joiner, NULL, memory_order_relaxed);
     atomic_store_explicit(&t->n_ref, opts && opts->ret_task ? 2 : 1, memory_order_relaxed);
@@ -220,6 +223,7 @@ void tri_task_frame(struct tri_task *t, void *top)
     f->timer.links.next = NULL;
     f->timer.owner = TRI_KIND_TASK;
     f->timed_out = false;
+    f->open = false;
     f->n_ignored = 0;
     f->n_shield = 0;
     f->wait_what = NULL;
@@ -241,8 +245,13 @@ bool tri_task_start(struct tri_worker *w, struct tri_task *t)
         tri_task_discard(w, t, -ECANCELED);
         return false;
     }
+    if (tri_runq_reserve(&w->own) < 0) {
+        tri_task_discard(w, t, -ENOMEM);
+        return false;
+    }
     top = tri_stack_get(&w->stacks);
     if (!top) {
+        tri_runq_release(&w->own);
         tri_task_discard(w, t, -ENOMEM);
         return false;
     }
@@ -273,9 +282,30 @@ static void finish(struct tri_task *t, int result)
     unref(t);
 }
 
+/*
+ * No request may be under way to a record that becomes free: with READY on none begins, and one
+ * that has begun is waited for, between its two steps, and taken in.
+ */
+static void close_requests(struct tri_task *t)
+{
+    struct tri_worker *w = tri_worker_self();
+
+    /* acquire: the end of the request's sender with our link. release: as tri_wake(). */
+    while (atomic_fetch_or_explicit(&t->a.wakee.word, TRI_READY, memory_order_acq_rel) &
+           TRI_READY) {
+        while (atomic_load_explicit(&t->a.wakee.word, memory_order_relaxed) & TRI_READY) {
+            if (tri_inbox_is_idle(&w->inbox))
+                (void)sched_yield(); /* its thread was preempted in between */
+            tri_worker_take_in(w);
+        }
+    }
+}
+
 void tri_task_end(struct tri_task *t, int result)
 {
     arg_drop(t);
+    if (t->frame->open && !t->movable)
+        close_requests(t);
     t->frame = NULL;
     finish(t, result);
 }
@@ -289,7 +319,7 @@ void tri_task_discard(struct tri_worker *w, struct tri_task *t, int result)
 
 static bool is_fresh(struct tri_actor *a)
 {
-    return a && a->wakee.kind == TRI_KIND_TASK && !tri_task_of(a)->frame &&
+    return a && tri_wakee_is_task(&a->wakee) && !tri_task_of(a)->frame &&
            !is_cancelled(tri_task_of(a));
 }
 
@@ -299,11 +329,12 @@ static _Noreturn void leave(struct tri_worker *w, struct tri_frame *f, struct tr
     struct tri_context *to = next ? tri_worker_board(w, next) : NULL;
 
     if (!to) {
-        if (next && next->wakee.kind != TRI_KIND_TASK)
+        if (next && !tri_wakee_is_task(&next->wakee))
             w->stash = next;
         w->task = NULL;
         to = &w->ctx;
     }
+    tri_runq_release(&w->own);
     w->dead = f->stack_top; /* freed by whoever arrives next: we still stand on it */
     w->dead_ctx = &f->ctx;
     tri_context_exit(&f->ctx, to);

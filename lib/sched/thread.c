@@ -61,7 +61,7 @@ static struct parker *parker_get(void)
         p = tri_mem_alloc(sizeof *p);
         if (!p)
             return NULL;
-        p->wakee.kind = TRI_KIND_THREAD;
+        atomic_init(&p->wakee.kind, TRI_KIND_THREAD);
         atomic_init(&p->wakee.word, TRI_READY);
     }
     if (pthread_setspecific(key, p) != 0) {

@@ -29,12 +29,6 @@ struct tri_wakee *tri_task_wakee(struct tri_task *t)
     return &t->a.wakee;
 }
 
-void tri_task_note(struct tri_task *self, const struct tri_arm_ops *what, const void *source)
-{
-    self->frame->wait_what = what;
-    self->frame->wait_source = source;
-}
-
 /* In a cleanup section whose budget is not over, a cancel is not seen. */
 static bool is_shielded(struct tri_task *t)
 {
@@ -47,7 +41,10 @@ static void yield(struct tri_task *self)
 {
     struct tri_worker *w = home_of(self);
 
-    tri_worker_own_push(w, &self->a);
+    if (self->movable)
+        tri_worker_ready(&self->a);
+    else
+        tri_runq_push(&w->own, &self->a);
     tri_worker_switch(w, self);
 }
 
@@ -111,16 +108,10 @@ bool tri_wait_is_over(struct tri_task *self, tr_time deadline, int *ret_r)
     return true;
 }
 
-void tri_park_prepare(struct tri_task *self)
-{
-    /* READY is set: we run. release: what we registered before is seen by whoever turns it on
-     * again. acquire: what wakers did before their last, unneeded wake is seen by us. */
-    self->frame->seen =
-        atomic_fetch_sub_explicit(&self->a.wakee.word, TRI_READY, memory_order_acq_rel);
-}
-
 void tri_park_undo(struct tri_task *self)
 {
+    if (!self->movable)
+        return; /* not parked: a request on its way will find so */
     /* As tri_wake() of ourselves: if somebody was first, we are queued, and must be taken out. */
     if (atomic_fetch_or_explicit(&self->a.wakee.word, TRI_READY, memory_order_acq_rel) &
         TRI_READY)
@@ -139,29 +130,50 @@ static int why(struct tri_task *self, tr_time deadline, unsigned word)
     return self->frame->timed_out ? -ETIMEDOUT : 0;
 }
 
+/* Marks the task as asleep; true: it was woken meanwhile, and need not be. */
+static bool sleep_now(struct tri_task *self)
+{
+    struct tri_wakee *me = &self->a.wakee;
+
+    if (tri_unlikely(self->movable))
+        return false; /* READY is the mark */
+    /* relaxed: our thread's. */
+    if (tri_unlikely(atomic_load_explicit(&me->notified, memory_order_relaxed)))
+        return true;
+    /* release: pairs with the acquire in tri_wakee_here(), for stale wakers elsewhere: home. */
+    atomic_store_explicit(&me->parked, true, memory_order_release);
+    return false;
+}
+
 int tri_park(struct tri_task *self, tr_time deadline)
 {
     struct tri_frame *f = self->frame;
     struct tri_worker *w = home_of(self);
     tr_time limit = deadline & ~TR_DRAIN_BIT;
+    unsigned word;
     int r;
 
     f->timed_out = false;
-    r = why(self, deadline, f->seen);
-    if (r < 0) {
-        tri_park_undo(self);
-        return r;
+    if (tri_unlikely(f->seen & (TRI_CANCEL | TRI_DRAIN))) {
+        r = why(self, deadline, f->seen);
+        if (r < 0) {
+            tri_park_undo(self);
+            return r;
+        }
+        if (f->n_shield > 0 && f->shield_until < limit && (f->seen & TRI_CANCEL))
+            limit = f->shield_until;
     }
-    if (tri_unlikely(f->n_shield > 0) && f->shield_until < limit && (f->seen & TRI_CANCEL))
-        limit = f->shield_until;
     if (limit < TR_NEVER)
         tri_wheel_insert(&w->wheel, &f->timer, limit);
-    tri_worker_switch(w, self);
+    if (!sleep_now(self))
+        tri_worker_switch(w, self);
     if (limit < TR_NEVER)
         tri_wheel_remove(&home_of(self)->wheel, &f->timer);
     /* acquire: pairs with the release of whoever woke us. */
-    return why(self, deadline,
-               atomic_load_explicit(&self->a.wakee.word, memory_order_acquire));
+    word = atomic_load_explicit(&self->a.wakee.word, memory_order_acquire);
+    if (tri_likely(!(word & (TRI_CANCEL | TRI_DRAIN)) && !f->timed_out))
+        return 0;
+    return why(self, deadline, word);
 }
 
 void tri_task_timer_fired(struct tri_timer *timer)

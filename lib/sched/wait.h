@@ -73,8 +73,8 @@ struct tri_wakee *tri_task_wakee(struct tri_task *t);
  *           it).  -EPERM: @self is NULL; told to the hook with what to do instead.
  */
 
-/* Takes READY away: from here to tri_park() or tri_park_undo() a wake is remembered. */
-void tri_park_prepare(struct tri_task *self);
+/* tri_park_prepare(self), in worker.h: takes READY away: from here to tri_park() or
+ * tri_park_undo() a wake is remembered. */
 
 /*
  * Sleeps until woken, until @deadline (which may carry the drain bit), a cancel, or a drain.
@@ -89,7 +89,6 @@ void tri_park_undo(struct tri_task *self);
 /* True if a wait until @deadline need not begin; @ret_r is then the error it would end with. */
 bool tri_wait_is_over(struct tri_task *self, tr_time deadline, int *ret_r);
 
-/* What a parked task waits for, for reports; set around tri_park() by the waiting call. */
-void tri_task_note(struct tri_task *self, const struct tri_arm_ops *what, const void *source);
+/* tri_task_note(self, what, source), in worker.h: what a parked task waits for, for reports. */
 
 #endif /* TRI_SCHED_WAIT_H */

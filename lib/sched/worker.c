@@ -115,72 +115,106 @@ void tri_worker_maintain(struct tri_worker *w, bool force_poll)
 
 /* ---- queues ---- */
 
-static struct tri_actor *own_pop(struct tri_worker *w)
+static void overflow_push(struct tri_worker *w, struct tri_actor *a)
 {
-    struct tri_actor *a = w->own_head;
-
-    if (a) {
-        w->own_head = a->link;
-        if (!w->own_head)
-            w->own_tail = NULL;
-    }
-    return a;
+    a->link = w->overflow;
+    w->overflow = a;
 }
 
-/* Pushes to a stealable queue; without memory for a larger one, to the own queue. */
+/* Pushes to a stealable queue; without memory for a larger one, to a list. */
 static void share(struct tri_worker *w, struct tri_deque *d, struct tri_actor *a)
 {
     if (tri_unlikely(tri_deque_is_full(d)) && tri_deque_grow(d) < 0) {
-        tri_worker_own_push(w, a);
+        overflow_push(w, a);
         return;
     }
     tri_deque_push(d, a);
     tri_idle_backlog(w->rt);
 }
 
-/* A READY actor whose home is @w, on @w's thread. @lifo: it may run next. */
-static void ready_here(struct tri_worker *w, struct tri_actor *a, bool lifo)
+/* A task that stays, and has started: it is next, or at the end of the queue. */
+static void run_own(struct tri_worker *w, struct tri_actor *a, bool lifo)
+{
+    if (!lifo) {
+        tri_runq_push(&w->own, a);
+        return;
+    }
+    if (w->lifo)
+        tri_runq_push(&w->own, w->lifo);
+    w->lifo = a;
+}
+
+/* A READY actor whose home is @w, on @w's thread: an unstarted task, or one that may move. */
+static void ready_here(struct tri_worker *w, struct tri_actor *a)
 {
     struct tri_task *t = tri_task_of(a);
 
     if (tri_unlikely(a->wakee.pinned)) {
-        tri_worker_own_push(w, a);
+        tri_runq_push(&w->own, a); /* reserved with the timer */
         return;
     }
-    if (a->wakee.kind == TRI_KIND_TASK) {
+    if (tri_wakee_is_task(&a->wakee)) {
         if (!t->frame) {
             share(w, &w->fresh, a);
             return;
         }
-        if (tri_likely(!t->movable)) {
-            if (!lifo) {
-                tri_worker_own_push(w, a);
-                return;
-            }
-            if (w->lifo)
-                tri_worker_own_push(w, w->lifo);
-            w->lifo = a;
+        /* Movable. Its timer is in our wheel: take it out while the task is still ours. */
+        tri_wheel_remove(&w->wheel, &t->frame->timer);
+        if (t == w->task) { /* we still stand on its stack: not for thieves */
+            overflow_push(w, a);
             return;
         }
-        /* Its timer is in our wheel: take it out while the task is still ours. */
-        tri_wheel_remove(&w->wheel, &t->frame->timer);
     }
     share(w, &w->hot, a);
 }
 
-static void drain_inbox(struct tri_worker *w)
+bool tri_wakee_here(struct tri_wakee *wakee)
+{
+    struct tri_actor *a = tri_actor_of(wakee);
+    struct tri_worker *here = tri_worker_self();
+    /* acquire: parked was set after home; so a stale wake does not take a stranger, who has
+     * parked elsewhere, for one of this thread. */
+    bool parked = atomic_load_explicit(&wakee->parked, memory_order_acquire);
+
+    /* relaxed: if it is ours, our thread wrote it. */
+    if (!here || atomic_load_explicit(&a->home, memory_order_relaxed) != here)
+        return false;
+    if (!parked) {
+        /* It runs, or is queued, or has not started. relaxed: our thread's. */
+        atomic_store_explicit(&wakee->notified, true, memory_order_relaxed);
+        return true;
+    }
+    atomic_store_explicit(&wakee->parked, false, memory_order_relaxed); /* as above */
+    run_own(here, a, here->task != NULL || here->handler != NULL);
+    return true;
+}
+
+/* One actor from the inbox: a request for a task that stays, or a READY actor. */
+static void take_in(struct tri_worker *w, struct tri_actor *a)
+{
+    if (tri_wakee_kind(&a->wakee) != TRI_KIND_TASK || !tri_task_of(a)->frame) {
+        ready_here(w, a);
+        return;
+    }
+    /* acquire: what the waker did before. release: the link is free for the next request. */
+    atomic_fetch_and_explicit(&a->wakee.word, ~(unsigned)TRI_READY, memory_order_acq_rel);
+    /* relaxed, all: our thread's. */
+    if (atomic_load_explicit(&a->wakee.parked, memory_order_relaxed)) {
+        atomic_store_explicit(&a->wakee.parked, false, memory_order_relaxed);
+        tri_runq_push(&w->own, a);
+    } else {
+        atomic_store_explicit(&a->wakee.notified, true, memory_order_relaxed);
+    }
+}
+
+void tri_worker_take_in(struct tri_worker *w)
 {
     struct tri_actor *a = tri_inbox_take(&w->inbox), *next;
 
     for (; a; a = next) {
         next = a->link;
-        ready_here(w, a, false);
+        take_in(w, a);
     }
-}
-
-void tri_worker_awake(struct tri_worker *w)
-{
-    drain_inbox(w);
 }
 
 static void inbox_push(struct tri_worker *w, struct tri_actor *a)
@@ -192,18 +226,18 @@ static void inbox_push(struct tri_worker *w, struct tri_actor *a)
 void tri_worker_ready(struct tri_actor *a)
 {
     struct tri_worker *here = tri_worker_self();
-    /* acquire: pairs with the release where a thief takes the actor over (tri_worker_run_task). */
+    /* acquire: pairs with the release where a thief takes the actor over. */
     struct tri_worker *home = atomic_load_explicit(&a->home, memory_order_acquire);
 
-    if (home == here)
-        ready_here(here, a, here->task != NULL || here->handler != NULL);
+    if (home == here && !(tri_wakee_kind(&a->wakee) == TRI_KIND_TASK && tri_task_of(a)->frame))
+        ready_here(here, a);
     else
         inbox_push(home, a);
 }
 
 void tri_wakee_queue(struct tri_wakee *wakee)
 {
-    if (tri_unlikely(wakee->kind == TRI_KIND_THREAD))
+    if (tri_unlikely(tri_wakee_kind(wakee) == TRI_KIND_THREAD))
         tri_thread_wake(wakee);
     else
         tri_worker_ready(tri_actor_of(wakee));
@@ -215,7 +249,7 @@ void tri_actor_moves(struct tri_actor *a, struct tri_worker *w)
     /* relaxed: the thief alone has the actor; published when it is queued or run. */
     struct tri_worker *from = atomic_load_explicit(&a->home, memory_order_relaxed);
 
-    if (a->wakee.kind == TRI_KIND_TASK && t->spread) {
+    if (tri_wakee_is_task(&a->wakee) && t->spread) {
         atomic_fetch_sub_explicit(&from->n_spread, 1, memory_order_relaxed); /* an estimate */
         atomic_fetch_add_explicit(&w->n_spread, 1, memory_order_relaxed);
     }
@@ -251,7 +285,7 @@ int tri_worker_place(struct tri_runtime *rt, struct tri_worker *from, struct tri
     }
     atomic_store_explicit(&a->home, w, memory_order_relaxed); /* published with the queue */
     if (w == from)
-        ready_here(w, a, false);
+        ready_here(w, a);
     else
         inbox_push(w, a);
     return 0;
@@ -269,39 +303,41 @@ static struct tri_actor *oldest(struct tri_deque *d)
     return a;
 }
 
+static struct tri_actor *overflow_pop(struct tri_worker *w)
+{
+    struct tri_actor *a = w->overflow;
+
+    if (tri_unlikely(a != NULL))
+        w->overflow = a->link;
+    return a;
+}
+
 /* Virtual time: whoever may run is chosen by the seed. */
 static struct tri_actor *pick_random(struct tri_worker *w)
 {
-    struct tri_actor *a, *before = NULL;
-    size_t n = 0, k;
+    size_t n_own = w->own.tail - w->own.head + (w->lifo != NULL);
+    size_t n_hot = tri_deque_len(&w->hot), n_fresh = tri_deque_len(&w->fresh);
+    size_t n = n_own + n_hot + n_fresh, k;
 
-    if (w->lifo) {
-        tri_worker_own_push(w, w->lifo);
-        w->lifo = NULL;
-    }
-    while ((a = oldest(&w->fresh)) || (a = oldest(&w->hot)))
-        tri_worker_own_push(w, a);
-    for (a = w->own_head; a; a = a->link)
-        n++;
     if (n == 0)
-        return NULL;
+        return overflow_pop(w);
+    if (w->lifo)
+        tri_runq_push(&w->own, w->lifo);
+    w->lifo = NULL;
     k = w->rt->backend->ops->random(w->rt->backend) % n;
-    for (a = w->own_head; k > 0; k--) {
-        before = a;
-        a = a->link;
-    }
-    if (!before)
-        return own_pop(w);
-    before->link = a->link;
-    if (w->own_tail == a)
-        w->own_tail = before;
-    return a;
+    if (k < n_own)
+        return tri_runq_pick(&w->own, k);
+    if (k < n_own + n_hot)
+        return oldest(&w->hot);
+    return (k - n_own - n_hot) % 2 ? oldest(&w->fresh) : tri_deque_take(&w->fresh);
 }
 
 static struct tri_actor *pick_fair(struct tri_worker *w, unsigned tick)
 {
-    struct tri_actor *a = oldest(tick & (FAIR_MASK + 1) ? &w->fresh : &w->hot);
+    struct tri_actor *a = overflow_pop(w);
 
+    if (!a)
+        a = oldest(tick & (FAIR_MASK + 1) ? &w->fresh : &w->hot);
     return a ? a : oldest(tick & (FAIR_MASK + 1) ? &w->hot : &w->fresh);
 }
 
@@ -315,7 +351,7 @@ struct tri_actor *tri_worker_pick(struct tri_worker *w)
     if (tri_unlikely((tick & MAINTAIN_MASK) == 0))
         tri_worker_maintain(w, false);
     if (tri_unlikely(!tri_inbox_is_idle(&w->inbox)))
-        drain_inbox(w);
+        tri_worker_take_in(w);
     if (tri_unlikely(w->rt->virtual_time))
         return pick_random(w);
     if (tri_unlikely((tick & FAIR_MASK) == 0) && (a = pick_fair(w, tick)))
@@ -323,16 +359,17 @@ struct tri_actor *tri_worker_pick(struct tri_worker *w)
     a = w->lifo;
     if (a) {
         w->lifo = NULL;
-        if (w->lifo_runs++ < LIFO_RUNS || !w->own_head)
+        if (w->lifo_runs++ < LIFO_RUNS || tri_runq_is_empty(&w->own))
             return a;
-        tri_worker_own_push(w, a);
+        tri_runq_push(&w->own, a);
     }
     w->lifo_runs = 0;
-    if ((a = own_pop(w)))
+    if ((a = tri_runq_pop(&w->own)))
         return a;
     if (tri_deque_len(&w->hot) > 0 && (a = oldest(&w->hot)))
         return a;
-    return tri_deque_take(&w->fresh);
+    a = tri_deque_take(&w->fresh);
+    return tri_likely(a != NULL) ? a : overflow_pop(w);
 }
 
 /* ---- running ---- */
@@ -352,7 +389,7 @@ struct tri_context *tri_worker_board(struct tri_worker *w, struct tri_actor *a)
 {
     struct tri_task *t = tri_task_of(a);
 
-    if (tri_unlikely(a->wakee.kind != TRI_KIND_TASK))
+    if (tri_unlikely(!tri_wakee_is_task(&a->wakee)))
         return NULL;
     if (!t->frame && !tri_task_start(w, t))
         return NULL;
@@ -371,7 +408,10 @@ void tri_worker_switch(struct tri_worker *w, struct tri_task *self)
     }
     if (tri_unlikely(!tri_stack_canary_ok(self->frame->stack_top)))
         tri_fault_canary(self->frame->stack_top);
-    if (next && tri_likely(next->wakee.kind == TRI_KIND_TASK)) {
+    if (tri_likely(next && tri_wakee_is_task(&next->wakee) && tri_task_of(next)->frame)) {
+        tri_worker_run_task(w, tri_task_of(next));
+        to = &tri_task_of(next)->frame->ctx;
+    } else if (next && tri_wakee_is_task(&next->wakee)) {
         to = tri_worker_board(w, next);
     } else {
         w->stash = next;
@@ -390,7 +430,7 @@ static void run(struct tri_worker *w, struct tri_actor *a)
 {
     struct tri_context *to;
 
-    if (a->wakee.kind == TRI_KIND_HANDLER) {
+    if (tri_wakee_kind(&a->wakee) == TRI_KIND_HANDLER) {
         /* relaxed: see home in actor.h; published when it is queued again. */
         atomic_store_explicit(&a->home, w, memory_order_relaxed);
         w->handler = a;

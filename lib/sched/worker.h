@@ -29,6 +29,7 @@
 #include "sched/actor.h"
 #include "sched/deque.h"
 #include "sched/inbox.h"
+#include "sched/runq.h"
 #include "sched/runtime.h"
 
 enum { TRI_BUDGET = 256, TRI_EVENTS = 64 };
@@ -42,7 +43,8 @@ struct tri_worker {
     unsigned lifo_runs;          /* picks from the LIFO slot in a row */
     bool spread;                 /* spawns go to the least busy worker (tri_self_spread) */
     struct tri_actor *lifo;
-    struct tri_actor *own_head, *own_tail;
+    struct tri_runq own;
+    struct tri_actor *overflow;  /* READY ones that may not or cannot go to hot or fresh now */
     void *dead;                  /* a stack whose task has ended and which was left just now */
     struct tri_context *dead_ctx;
     struct tri_actor *stash;     /* picked on a task's stack, to be run by the scheduler */
@@ -115,16 +117,8 @@ void tri_worker_ready(struct tri_actor *a);
 int tri_worker_place(struct tri_runtime *rt, struct tri_worker *from, struct tri_actor *a,
                      bool spread);
 
-/* To the back of the own queue. Owner only. */
-static inline void tri_worker_own_push(struct tri_worker *w, struct tri_actor *a)
-{
-    a->link = NULL;
-    if (w->own_tail)
-        w->own_tail->link = a;
-    else
-        w->own_head = a;
-    w->own_tail = a;
-}
+/* Takes in what other threads have put into the inbox. Owner only. */
+void tri_worker_take_in(struct tri_worker *w);
 
 /* G. Marsaglia, "Xorshift RNGs", 2003. Owner only. */
 static inline uint64_t tri_worker_random(struct tri_worker *w)
@@ -137,6 +131,44 @@ static inline uint64_t tri_worker_random(struct tri_worker *w)
 
 /* Leaves the running task, which is queued or waits for a wake, and runs others until then. */
 void tri_worker_switch(struct tri_worker *w, struct tri_task *self);
+
+static inline void tri_task_note(struct tri_task *self, const struct tri_arm_ops *what,
+                                 const void *source)
+{
+    self->frame->wait_what = what;
+    self->frame->wait_source = source;
+}
+
+/* Takes READY away for a sleep (a movable task), or for good: requests may come (the others). */
+static inline void tri_park_take_ready(struct tri_task *self)
+{
+    /* release: what we did before is seen by whoever turns it on again. acquire: what wakers did
+     * before their last, unneeded wake is seen by us. */
+    self->frame->seen = atomic_fetch_and_explicit(&self->a.wakee.word, ~(unsigned)TRI_READY,
+                                                  memory_order_acq_rel);
+    self->frame->open = true;
+}
+
+static inline void tri_park_prepare(struct tri_task *self)
+{
+    if (tri_unlikely(self->movable || !self->frame->open)) {
+        tri_park_take_ready(self);
+        if (self->movable)
+            return;
+    }
+    /* relaxed: only our thread writes it. acquire: a cancel; one that comes later is a request. */
+    atomic_store_explicit(&self->a.wakee.notified, false, memory_order_relaxed);
+    self->frame->seen = atomic_load_explicit(&self->a.wakee.word, memory_order_acquire);
+}
+
+/* False: tri_wait_is_over() would say no. */
+static inline bool tri_wait_may_be_over(struct tri_task *self, tr_time deadline)
+{
+    /* relaxed: see tri_wait_is_over(). */
+    return deadline <= TR_NOW || deadline == (TR_NOW | TR_DRAIN_BIT) ||
+           (atomic_load_explicit(&self->a.wakee.word, memory_order_relaxed) &
+            (TRI_CANCEL | TRI_DRAIN));
+}
 
 int tri_wait_enter_slow(struct tri_task *self);
 
@@ -178,9 +210,6 @@ void tri_worker_maintain(struct tri_worker *w, bool force_poll);
 
 /* Waits for events until @deadline and delivers them. */
 void tri_worker_poll(struct tri_worker *w, tr_time deadline);
-
-/* Ends the sleep mark and takes in what came meanwhile. */
-void tri_worker_awake(struct tri_worker *w);
 
 /* Makes @a, which has just been stolen, an actor of @w. */
 void tri_actor_moves(struct tri_actor *a, struct tri_worker *w);

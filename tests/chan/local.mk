@@ -1,1 +1,10 @@
-# unit_tests += tests/chan/test_x
+chan_tests = \
+    tests/chan/test_mpsc \
+    tests/chan/test_mpsc_forms \
+    tests/chan/test_mpsc_inside \
+    tests/chan/test_mpsc_wait \
+    tests/chan/test_oneshot \
+    tests/chan/test_watch
+unit_tests += $(chan_tests)
+valgrind_tests += $(chan_tests)
+EXTRA_DIST += tests/chan/items.h tests/chan/step.h

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mpsc.c - the life of a channel: its layout, its ends, its counts. See mpsc.h for how it works,
+ * mpsc_tx.c for sending and mpsc_rx.c for receiving.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "chan/mpsc.h"
+#include "mem/alloc.h"
+
+enum {
+    CACHE_LINE = 64,
+    APART_FROM = 16, /* capacity from which the two sides get lines of their own */
+    CELLS_INSIDE_MAX =
+        64 * 1024, /* a larger ring is one of its own: untouched pages are free */
+};
+
+static const size_t capacity_max = (size_t)1 << 31;
+
+/* Where things lie in the allocation, which is aligned to 16 bytes as malloc's are. */
+struct layout {
+    size_t tx_at, rx_at, cells_at;
+    size_t payload_at, stride, n_cell;
+};
+
+static struct layout layout(const struct tri_type *type, size_t capacity, bool apart)
+{
+    struct layout l;
+    const size_t word = type->size % 8 == 0 && type->size > 0 ? 8 : 4;
+
+    l.payload_at = type->align > word ? type->align : word;
+    l.stride = l.payload_at + type->size;
+    l.stride = (l.stride + l.payload_at - 1) / l.payload_at * l.payload_at;
+    for (l.n_cell = 1; l.n_cell < capacity; l.n_cell *= 2)
+        ;
+    /* These offsets keep the sides on different lines wherever the allocation begins. */
+    l.tx_at = apart ? 2 * CACHE_LINE : sizeof(struct tri_mpsc);
+    l.rx_at = apart ? 3 * CACHE_LINE : l.tx_at + sizeof(struct tri_mpsc_tx_side);
+    l.cells_at = apart ? 4 * CACHE_LINE : l.rx_at + sizeof(struct tri_mpsc_rx_side);
+    l.cells_at = (l.cells_at + 15) / 16 * 16;
+    return l;
+}
+
+/* Everything but the cells. @c is zero. */
+static void init(struct tri_mpsc *c, const struct tri_type *type, const struct layout *l)
+{
+    c->type = type;
+    c->stride = (uint16_t)l->stride;
+    c->payload_at = (uint8_t)l->payload_at;
+    c->tx_at = (uint8_t)l->tx_at;
+    c->rx_at = (uint8_t)l->rx_at;
+    atomic_init(&c->n_tx, 1);
+    atomic_init(&c->n_ref, 2);
+}
+
+static void init_ring(struct tri_mpsc *c, size_t capacity, const struct layout *l, char *cells)
+{
+    c->cells = cells; /* zero: free for the positions that meet them first */
+    c->capacity = (uint32_t)capacity;
+    c->mask = (uint32_t)(l->n_cell - 1);
+}
+
+size_t tri_mpsc_size(const struct tri_type *type, size_t capacity)
+{
+    const struct layout l = layout(type, capacity, false);
+
+    return l.cells_at + l.n_cell * l.stride;
+}
+
+struct tri_mpsc *tri_mpsc_init_at(void *mem, const struct tri_type *type, size_t capacity,
+                                  void (*release)(struct tri_mpsc *c))
+{
+    const struct layout l = layout(type, capacity, false);
+    struct tri_mpsc *c = mem;
+
+    _Static_assert(sizeof(struct tri_mpsc) + sizeof(struct tri_mpsc_tx_side) +
+                           sizeof(struct tri_mpsc_rx_side) <=
+                       112,
+                   "a handler with its mailbox is to stay below 256 bytes");
+    memset(mem, 0, l.cells_at + l.n_cell * l.stride);
+    init(c, type, &l);
+    init_ring(c, capacity, &l, (char *)mem + l.cells_at);
+    c->release = release;
+    return c;
+}
+
+static void release_ring(struct tri_mpsc *c)
+{
+    if (c->own_cells)
+        free(c->cells);
+    free(c);
+}
+
+static struct tri_mpsc *new_ring(const struct tri_type *type, size_t capacity)
+{
+    const struct layout l = layout(type, capacity, capacity >= APART_FROM);
+    const size_t cells = l.n_cell * l.stride;
+    const bool inside = cells <= CELLS_INSIDE_MAX;
+    struct tri_mpsc *c = tri_mem_alloc(l.cells_at + (inside ? cells : 0));
+
+    if (!c)
+        return NULL;
+    init(c, type, &l);
+    init_ring(c, capacity, &l, inside ? (char *)c + l.cells_at : tri_mem_alloc(cells));
+    c->own_cells = !inside;
+    c->release = release_ring;
+    if (c->cells)
+        return c;
+    free(c);
+    return NULL;
+}
+
+static void release_blocks(struct tri_mpsc *c)
+{
+    tri_blocks_fini(c);
+    free(c);
+}
+
+static struct tri_mpsc *new_unbounded(const struct tri_type *type)
+{
+    const struct layout l = layout(type, 1, true);
+    struct tri_mpsc *c = tri_mem_alloc(l.cells_at);
+
+    if (!c)
+        return NULL;
+    init(c, type, &l);
+    c->release = release_blocks;
+    if (tri_blocks_init(c) == 0)
+        return c;
+    free(c);
+    return NULL;
+}
+
+int tr_mpsc_new(const struct tri_type *type, size_t capacity, tr_mpsc_tx *ret_tx,
+                tr_mpsc_rx *ret_rx)
+{
+    struct tri_mpsc *c;
+
+    if (!tri_type_is_valid(type) || !ret_tx || !ret_rx || capacity == 0 ||
+        (capacity > capacity_max && capacity != TR_UNBOUNDED))
+        return -EINVAL;
+    c = capacity == TR_UNBOUNDED ? new_unbounded(type) : new_ring(type, capacity);
+    if (!c)
+        return -ENOMEM;
+    *ret_tx = (tr_mpsc_tx){ .chan = c };
+    *ret_rx = (tr_mpsc_rx){ .chan = c };
+    return 0;
+}
+
+void tri_mpsc_unref(struct tri_mpsc *c)
+{
+    /* release: our accesses end here. acquire: those of the other side ended before we free. */
+    if (atomic_fetch_sub_explicit(&c->n_ref, 1, memory_order_acq_rel) == 1)
+        c->release(c);
+}
+
+tr_mpsc_tx tr_mpsc_tx_clone(const tr_mpsc_tx *tx)
+{
+    tr_mpsc_tx copy = { .chan = tx ? tx->chan : NULL };
+
+    if (copy.chan)
+        /* relaxed: @tx keeps the count above 0; handing the copy over orders it. */
+        atomic_fetch_add_explicit(&copy.chan->n_tx, 1, memory_order_relaxed);
+    return copy;
+}
+
+/* The last sender has gone: the receiver need not wait any more. */
+static void end_of_sending(struct tri_mpsc *c)
+{
+    struct tri_mpsc_tx_side *tx = tri_mpsc_tx(c);
+    /* relaxed: the CAS decides. */
+    uint64_t t = atomic_load_explicit(&tx->tail, memory_order_relaxed);
+
+    /* acquire: the wakee, set before RX_PARKED. release: with TX_GONE the receiver sees the last
+     * position, which n_tx ordered before us. */
+    while (!atomic_compare_exchange_weak_explicit(&tx->tail, &t,
+                                                  (t | TRI_TX_GONE) & ~(uint64_t)TRI_RX_PARKED,
+                                                  memory_order_acq_rel, memory_order_relaxed))
+        ;
+    if (t & TRI_RX_PARKED)
+        /* relaxed: see the field. */
+        tri_wake(atomic_load_explicit(&tri_mpsc_rx(c)->wakee, memory_order_relaxed));
+}
+
+void tr_mpsc_tx_close(tr_mpsc_tx *tx)
+{
+    struct tri_mpsc *c = tx ? tx->chan : NULL;
+
+    if (!c)
+        return;
+    /* relaxed: a statistic; n_tx orders it before the end of the channel. */
+    if (tx->n_back > 0)
+        atomic_fetch_add_explicit(&c->n_back, tx->n_back, memory_order_relaxed);
+    *tx = (tr_mpsc_tx){ 0 };
+    /* release: our sends come before the end. acquire: the sends of the others did, too. */
+    if (atomic_fetch_sub_explicit(&c->n_tx, 1, memory_order_acq_rel) != 1)
+        return;
+    end_of_sending(c);
+    tri_mpsc_unref(c);
+}
+
+bool tr_mpsc_tx_is_closed(const tr_mpsc_tx *tx)
+{
+    /* relaxed: a question about one word; nothing else is read because of the answer. */
+    return !tx || !tx->chan ||
+           atomic_load_explicit(&tri_mpsc_tx(tx->chan)->tail, memory_order_relaxed) &
+               TRI_RX_SHUT;
+}
+
+size_t tr_mpsc_capacity(const tr_mpsc_tx *tx)
+{
+    if (!tx || !tx->chan)
+        return 0;
+    return tx->chan->capacity > 0 ? tx->chan->capacity : TR_UNBOUNDED;
+}
+
+size_t tr_mpsc_len(const tr_mpsc_rx *rx)
+{
+    uint64_t h, t;
+
+    if (!rx || !rx->chan)
+        return 0;
+    /* relaxed: the caller is the receiver, head is its own. */
+    h = atomic_load_explicit(&tri_mpsc_rx(rx->chan)->head, memory_order_relaxed);
+    /* relaxed: a snapshot. A send that returned before this call is counted by coherence. */
+    t = atomic_load_explicit(&tri_mpsc_tx(rx->chan)->tail, memory_order_relaxed);
+    return (size_t)((t >> TRI_POS_SHIFT) - h);
+}
+
+void tri_mpsc_count(struct tri_mpsc *c, uint64_t n_back, struct tr_mpsc_counts *ret_counts)
+{
+    /* relaxed: statistics; exact when nothing goes on. */
+    uint64_t h = atomic_load_explicit(&tri_mpsc_rx(c)->head, memory_order_relaxed);
+    uint64_t t = atomic_load_explicit(&tri_mpsc_tx(c)->tail, memory_order_relaxed);
+
+    n_back += atomic_load_explicit(&c->n_back, memory_order_relaxed);
+    *ret_counts = (struct tr_mpsc_counts){
+        .n_sent = (t >> TRI_POS_SHIFT) + n_back,
+        .n_received = h,
+        .n_back = n_back,
+        /* A receiver that has gone leaves head where it stopped; the rest was dropped. */
+        .n_dropped = t & TRI_RX_GONE ? (t >> TRI_POS_SHIFT) - h : 0,
+    };
+}
+
+void tr_mpsc_tx_counts(const tr_mpsc_tx *tx, struct tr_mpsc_counts *ret_counts)
+{
+    if (!ret_counts)
+        return;
+    *ret_counts = (struct tr_mpsc_counts){ 0 };
+    if (tx && tx->chan)
+        tri_mpsc_count(tx->chan, tx->n_back, ret_counts);
+}
+
+void tr_mpsc_counts(const tr_mpsc_rx *rx, struct tr_mpsc_counts *ret_counts)
+{
+    if (!ret_counts)
+        return;
+    *ret_counts = (struct tr_mpsc_counts){ 0 };
+    if (rx && rx->chan)
+        tri_mpsc_count(rx->chan, 0, ret_counts);
+}

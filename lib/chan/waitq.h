@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * waitq.h - waiters in line, first come, first served; and a batch of those to wake once the
+ * lock is released. A ring of waiters: first->prev is the last. O(1) everywhere.
+ *
+ * Everything is done under the lock of the source; only tri_waitq_is_empty() is for anybody.
+ * A waiter's links are its own again once it was removed; next is NULL while it is not in line.
+ */
+#ifndef TRI_CHAN_WAITQ_H
+#define TRI_CHAN_WAITQ_H
+
+#include "sched/wait.h"
+
+enum { TRI_WAKES_MAX = 32 };
+
+struct tri_waitq {
+    _Atomic(struct tri_waiter *) first;
+};
+
+/* Whom to wake. */
+struct tri_wakes {
+    unsigned n;
+    struct tri_wakee *wakee[TRI_WAKES_MAX];
+};
+
+static inline bool tri_waitq_is_empty(struct tri_waitq *q)
+{
+    /* seq_cst: against the store in tri_waitq_append(); see the callers for the pair. */
+    return !atomic_load_explicit(&q->first, memory_order_seq_cst);
+}
+
+static inline struct tri_waiter *tri_waitq_first(struct tri_waitq *q)
+{
+    /* relaxed: the lock orders it. */
+    return atomic_load_explicit(&q->first, memory_order_relaxed);
+}
+
+static inline bool tri_waitq_has(const struct tri_waiter *w)
+{
+    return w->next != NULL;
+}
+
+static inline void tri_waitq_append(struct tri_waitq *q, struct tri_waiter *w)
+{
+    struct tri_waiter *first = tri_waitq_first(q);
+
+    if (first) {
+        w->next = first;
+        w->prev = first->prev;
+        w->prev->next = w;
+        first->prev = w;
+        return;
+    }
+    w->next = w->prev = w;
+    /* seq_cst: before a look at the source that follows; against tri_waitq_is_empty(). */
+    atomic_store_explicit(&q->first, w, memory_order_seq_cst);
+}
+
+static inline void tri_waitq_remove(struct tri_waitq *q, struct tri_waiter *w)
+{
+    struct tri_waiter *next = w->next != w ? w->next : NULL;
+
+    w->prev->next = w->next;
+    w->next->prev = w->prev;
+    if (tri_waitq_first(q) == w)
+        /* seq_cst: as in tri_waitq_append(), for the one who is first now. */
+        atomic_store_explicit(&q->first, next, memory_order_seq_cst);
+    w->next = NULL;
+}
+
+static inline bool tri_wakes_are_full(const struct tri_wakes *b)
+{
+    return b->n == TRI_WAKES_MAX;
+}
+
+static inline void tri_wakes_add(struct tri_wakes *b, struct tri_wakee *w)
+{
+    b->wakee[b->n++] = w;
+}
+
+/* Not under a lock. */
+static inline void tri_wakes_run(struct tri_wakes *b)
+{
+    for (unsigned i = 0; i < b->n; i++)
+        tri_wake(b->wakee[i]);
+    b->n = 0;
+}
+
+#endif /* TRI_CHAN_WAITQ_H */

@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * watch.c - all ends share a cell that points to the newest snapshot.
+ *
+ *     writer   (lock)  now = new snapshot;  mark = its version  (unlock)   wake   old one: -1
+ *     reader   now == held?  yes: held->value      no: pin now in a read section, keep it as held
+ *
+ * mark is version << 1 | ENDED, where ENDED says that no sender is left. It is moved after now,
+ * so who saw a version finds that one, or a newer one, in now. An end has seen rx->seen; a
+ * version above that is a change. KEEP in rx->seen: the next get() gives held as it is.
+ *
+ *                 get, pin   changed   send, replace   clone, subscribe   close
+ *     get, pin    yes(*)     yes(*)    yes             yes(*)             yes(*)
+ *     send        yes        yes       in turn         yes                yes
+ *     (*) on different ends.
+ *
+ * Progress: get() without a change is two loads; with one it is lock-free. Writers, waiters and
+ * closing ends exclude each other by the lock for some instructions; a reader never takes it.
+ *
+ * No wake-up is lost: a waiter joins the line under the lock after a look at mark under the same
+ * lock; a writer moves mark under it and then takes the line. Memory of the waiters: done is the
+ * last touch, their wakees live for ever.
+ *
+ * Reclamation: snapshots are counted; the cell has a count on the one in now and gives it up when
+ * it is replaced. A reader that loaded now gets a count in a read section, which keeps the memory,
+ * or finds that the count was 0 and loads again: a newer one is there. The cell belongs to its
+ * ends (n_end).
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <troupe/watch.h>
+
+#include "base/lock.h"
+#include "chan/snapshot.h"
+#include "chan/waitq.h"
+#include "sched/worker.h"
+
+enum { CACHE_LINE = 64 };
+
+static const uint64_t ended = 1;         /* in mark */
+static const uint64_t keep = 1ull << 63; /* in tr_watch_rx.seen */
+
+struct tri_watch {
+    _Atomic(struct tri_snapshot *) now;
+    _Atomic uint64_t mark;
+    const struct tri_type *type;
+    char apart[CACHE_LINE]; /* readers do not feel what happens below */
+
+    /* Protects now and mark for writers, and what follows. No wake and no drop inside. */
+    struct tri_lock lock;
+    unsigned n_waiting;
+    struct tri_waitq line;
+    atomic_size_t n_tx, n_rx, n_end;
+};
+
+/* ---- life ---- */
+
+void tri_snapshot_free(struct tri_rcu_head *head)
+{
+    _Static_assert(offsetof(struct tri_snapshot, rcu) == 0, "this cast");
+    free((struct tri_snapshot *)(void *)head);
+}
+
+static struct tri_snapshot *snapshot_of(const void *value)
+{
+    return (struct tri_snapshot *)((uintptr_t)value - offsetof(struct tri_snapshot, value));
+}
+
+static struct tri_watch *cell_new(const struct tri_type *type, struct tri_snapshot *first)
+{
+    struct tri_watch *c = tri_mem_alloc(sizeof *c);
+
+    if (!c)
+        return NULL;
+    c->type = type;
+    atomic_init(&c->now, first);
+    atomic_init(&c->n_tx, 1);
+    atomic_init(&c->n_rx, 1);
+    atomic_init(&c->n_end, 2);
+    return c;
+}
+
+int tr_watch_new(const struct tri_type *type, void *value, tr_watch_tx *ret_tx,
+                 tr_watch_rx *ret_rx)
+{
+    struct tri_snapshot *first;
+    struct tri_watch *c;
+
+    if (!tri_type_is_valid(type) || !value || !ret_tx || !ret_rx)
+        return -EINVAL;
+    first = tri_snapshot_new(type);
+    if (!first)
+        return -ENOMEM;
+    c = cell_new(type, first);
+    if (!c) {
+        free(first);
+        return -ENOMEM;
+    }
+    tri_move(first->value, value, type->size);
+    *ret_tx = (tr_watch_tx){ c };
+    *ret_rx = (tr_watch_rx){ .cell = c };
+    return 0;
+}
+
+static void cell_unref(struct tri_watch *c)
+{
+    /* release: our accesses end here. acquire: those of the other ends did. */
+    if (atomic_fetch_sub_explicit(&c->n_end, 1, memory_order_acq_rel) != 1)
+        return;
+    /* relaxed: nobody else is left. */
+    tri_snapshot_unref(atomic_load_explicit(&c->now, memory_order_relaxed));
+    free(c);
+}
+
+/* Wakes those in line; the caller holds the lock, which is released. */
+static void wake_line(struct tri_watch *c)
+{
+    struct tri_wakes wakes = { .n = 0 };
+    struct tri_waiter *w;
+
+    /* As many as there are now: who joins meanwhile has seen the change. */
+    for (unsigned n = c->n_waiting; n > 0 && (w = tri_waitq_first(&c->line)); n--) {
+        tri_waitq_remove(&c->line, w);
+        c->n_waiting--;
+        tri_wakes_add(&wakes, w->wakee);
+        /* release: our touches of the waiter end here; pairs with withdraw(). */
+        atomic_store_explicit(&w->done, true, memory_order_release);
+        if (tri_wakes_are_full(&wakes)) {
+            tri_lock_release(&c->lock);
+            tri_wakes_run(&wakes);
+            tri_lock_acquire(&c->lock);
+        }
+    }
+    tri_lock_release(&c->lock);
+    tri_wakes_run(&wakes);
+}
+
+/* ---- sending ---- */
+
+/* Puts @next, with the version after the last, in place of the old one, which is returned. */
+static struct tri_snapshot *publish(struct tri_watch *c, struct tri_snapshot *next)
+{
+    /* relaxed: only writers change it, and we have the lock. */
+    uint64_t mark = atomic_load_explicit(&c->mark, memory_order_relaxed) + 2;
+    struct tri_snapshot *old;
+
+    next->version = mark >> 1;
+    /* release: the snapshot; pairs with pin_now(). The lock has shown us the old one. */
+    old = atomic_exchange_explicit(&c->now, next, memory_order_release);
+    /* release: now comes first; pairs with load_mark(). */
+    atomic_store_explicit(&c->mark, mark, memory_order_release);
+    return old;
+}
+
+static int send_value(tr_watch_tx *tx, void *value, bool wants_receiver)
+{
+    struct tri_watch *c = tx ? tx->cell : NULL;
+    struct tri_snapshot *next, *old;
+
+    if (!c || !value)
+        return -EINVAL;
+    next = tri_snapshot_new(c->type);
+    if (!next)
+        return -ENOMEM;
+    tri_copy(next->value, value, c->type->size);
+    tri_lock_acquire(&c->lock);
+    /* relaxed: an answer about the moment. */
+    if (wants_receiver && atomic_load_explicit(&c->n_rx, memory_order_relaxed) == 0) {
+        tri_lock_release(&c->lock);
+        free(next); /* nobody has seen it; the value is still in @value */
+        return -EPIPE;
+    }
+    old = publish(c, next);
+    wake_line(c);
+    tri_zero(value, c->type->size);
+    tri_snapshot_unref(old);
+    return 0;
+}
+
+int tr_watch_send(tr_watch_tx *tx, void *value)
+{
+    return send_value(tx, value, true);
+}
+
+int tr_watch_replace(tr_watch_tx *tx, void *value)
+{
+    return send_value(tx, value, false);
+}
+
+size_t tr_watch_receivers(const tr_watch_tx *tx)
+{
+    /* relaxed: a snapshot. */
+    return tx && tx->cell ? atomic_load_explicit(&tx->cell->n_rx, memory_order_relaxed) : 0;
+}
+
+/* ---- ends ---- */
+
+/* relaxed in these: the end that is copied keeps the counts above 0. */
+static void add_end(struct tri_watch *c, atomic_size_t *n)
+{
+    atomic_fetch_add_explicit(n, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&c->n_end, 1, memory_order_relaxed);
+}
+
+tr_watch_tx tr_watch_tx_clone(const tr_watch_tx *tx)
+{
+    struct tri_watch *c = tx ? tx->cell : NULL;
+
+    if (c)
+        add_end(c, &c->n_tx);
+    return (tr_watch_tx){ c };
+}
+
+static uint64_t load_mark(const struct tri_watch *c)
+{
+    /* acquire: now is as new as this, or newer; pairs with publish(). */
+    return atomic_load_explicit(&c->mark, memory_order_acquire);
+}
+
+tr_watch_rx tr_watch_subscribe(const tr_watch_tx *tx)
+{
+    struct tri_watch *c = tx ? tx->cell : NULL;
+
+    if (!c)
+        return (tr_watch_rx){ 0 };
+    add_end(c, &c->n_rx);
+    return (tr_watch_rx){ .cell = c, .seen = load_mark(c) >> 1 };
+}
+
+tr_watch_rx tr_watch_rx_clone(const tr_watch_rx *rx)
+{
+    struct tri_watch *c = rx ? rx->cell : NULL;
+
+    if (!c)
+        return (tr_watch_rx){ 0 };
+    add_end(c, &c->n_rx);
+    return (tr_watch_rx){ .cell = c, .seen = rx->seen & ~keep };
+}
+
+void tr_watch_tx_close(tr_watch_tx *tx)
+{
+    struct tri_watch *c = tx ? tx->cell : NULL;
+
+    if (!c)
+        return;
+    tx->cell = NULL;
+    /* acq_rel: the sends of all ends come before the end. */
+    if (atomic_fetch_sub_explicit(&c->n_tx, 1, memory_order_acq_rel) == 1) {
+        tri_lock_acquire(&c->lock);
+        /* release: as in publish(). */
+        atomic_fetch_or_explicit(&c->mark, ended, memory_order_release);
+        wake_line(c);
+    }
+    cell_unref(c);
+}
+
+void tr_watch_rx_close(tr_watch_rx *rx)
+{
+    tr_watch_rx old;
+
+    if (!rx || !rx->cell)
+        return;
+    old = *rx;
+    *rx = (tr_watch_rx){ 0 };
+    /* relaxed: a number that others ask for. */
+    atomic_fetch_sub_explicit(&old.cell->n_rx, 1, memory_order_relaxed);
+    if (old.held)
+        tri_snapshot_unref(old.held);
+    cell_unref(old.cell);
+}
+
+/* ---- reading ---- */
+
+/* The newest snapshot, counted. */
+static struct tri_snapshot *pin_now(struct tri_watch *c)
+{
+    struct tri_snapshot *s;
+
+    tri_rcu_lock();
+    do
+        /* acquire: the snapshot; pairs with publish(). */
+        s = atomic_load_explicit(&c->now, memory_order_acquire);
+    while (!tri_snapshot_try_ref(s));
+    tri_rcu_unlock();
+    return s;
+}
+
+/* Holds the newest snapshot in place of an older one. */
+static __attribute__((noinline)) void refresh(tr_watch_rx *rx)
+{
+    struct tri_snapshot *old = rx->held;
+
+    rx->held = pin_now(rx->cell);
+    rx->seen = rx->held->version;
+    if (old)
+        tri_snapshot_unref(old);
+}
+
+const void *tr_watch_get(tr_watch_rx *rx)
+{
+    if (tri_unlikely(!rx || !rx->cell))
+        return NULL;
+    if (tri_unlikely(rx->seen & keep)) {
+        rx->seen &= ~keep;
+        return rx->held->value;
+    }
+    /* relaxed: if it is the one we hold, we have acquired it before. */
+    if (tri_unlikely(atomic_load_explicit(&rx->cell->now, memory_order_relaxed) != rx->held))
+        refresh(rx);
+    return rx->held->value;
+}
+
+const void *tr_watch_pin(tr_watch_rx *rx)
+{
+    const void *value = tr_watch_get(rx);
+
+    if (value)
+        tri_snapshot_ref(rx->held);
+    return value;
+}
+
+void tr_watch_unpin(const void *value)
+{
+    if (value)
+        tri_snapshot_unref(snapshot_of(value));
+}
+
+static bool is_new(const tr_watch_rx *rx, uint64_t mark)
+{
+    return mark >> 1 > (rx->seen & ~keep);
+}
+
+bool tr_watch_has_changed(const tr_watch_rx *rx)
+{
+    return rx && rx->cell && is_new(rx, load_mark(rx->cell));
+}
+
+/* ---- waiting ---- */
+
+static bool attempt(tr_arm *arm)
+{
+    tr_watch_rx *rx = arm->source;
+    uint64_t mark;
+
+    arm->result = -EINVAL;
+    if (!rx->cell)
+        return true;
+    rx->seen &= ~keep;
+    mark = load_mark(rx->cell);
+    arm->result = is_new(rx, mark) ? 0 : -EPIPE;
+    if (arm->result < 0)
+        return mark & ended;
+    rx->seen = mark >> 1;
+    return true;
+}
+
+static bool enroll(tr_arm *arm, struct tri_waiter *w)
+{
+    tr_watch_rx *rx = arm->source;
+    struct tri_watch *c = rx->cell;
+    uint64_t mark;
+    bool joins;
+
+    atomic_init(&w->done, false);
+    w->next = w->prev = NULL;
+    tri_lock_acquire(&c->lock);
+    mark = load_mark(c);
+    joins = !is_new(rx, mark) && !(mark & ended);
+    if (joins) {
+        tri_waitq_append(&c->line, w);
+        c->n_waiting++;
+    }
+    tri_lock_release(&c->lock);
+    return joins;
+}
+
+static bool withdraw(tr_arm *arm, struct tri_waiter *w)
+{
+    struct tri_watch *c = ((tr_watch_rx *)arm->source)->cell;
+
+    /* acquire: the waker is done with our memory; pairs with wake_line(). */
+    if (atomic_load_explicit(&w->done, memory_order_acquire))
+        return false;
+    tri_lock_acquire(&c->lock);
+    if (tri_waitq_has(w)) {
+        tri_waitq_remove(&c->line, w);
+        c->n_waiting--;
+    }
+    tri_lock_release(&c->lock);
+    return false;
+}
+
+static const struct tri_arm_ops changed_ops = {
+    .what = "watch changed",
+    .attempt = attempt,
+    .enroll = enroll,
+    .withdraw = withdraw,
+};
+
+tr_arm tr_watch_changed_arm(tr_watch_rx *rx)
+{
+    if (!rx)
+        return (tr_arm){ 0 };
+    return (tr_arm){ .ops = &changed_ops, .source = rx };
+}
+
+int tr_watch_changed(tr_watch_rx *rx, tr_time deadline)
+{
+    tr_arm arm;
+    int r;
+
+    if (!rx || !rx->cell)
+        return -EINVAL;
+    arm = tr_watch_changed_arm(rx);
+    r = tri_wait(&arm, deadline);
+    return r < 0 ? r : arm.result;
+}
+
+int tr_watch_blocking_changed(tr_watch_rx *rx, tr_time deadline)
+{
+    tr_arm arm;
+    int r;
+
+    if (!rx || !rx->cell)
+        return -EINVAL;
+    arm = tr_watch_changed_arm(rx);
+    r = tri_wait_blocking(&arm, deadline, __builtin_return_address(0));
+    return r < 0 ? r : arm.result;
+}
+
+int tr_watch_wait_for(tr_watch_rx *rx, tr_watch_fn *fn, void *arg, tr_time deadline)
+{
+    int r;
+
+    if (!rx || !rx->cell || !fn)
+        return -EINVAL;
+    r = tri_wait_enter(tri_self());
+    if (r < 0)
+        return r;
+    rx->seen &= ~keep;
+    while (!fn(tr_watch_get(rx), arg)) {
+        r = tr_watch_changed(rx, deadline);
+        if (r < 0)
+            return r;
+    }
+    rx->seen |= keep; /* the next get() gives the very value that was tested */
+    return 0;
+}

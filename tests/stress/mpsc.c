@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mpsc.c - senders that try, block, give up, clone and close, against a receiver that takes some
+ * messages and then drains, shuts or closes: as threads, then as tasks that select. Every message
+ * must end once: received in the order of its sender, handed back, or dropped.
+ */
+#include "config.h"
+
+#include <errno.h>
+
+#include "chan/mpsc.h"
+#include "stress.h"
+
+enum { N_SENDER = 3, N_MESSAGE = 300 };
+
+struct msg {
+    uint32_t sender, seq; /* both from 1 on; 0: empty */
+    uint64_t check;
+};
+
+static atomic_uint n_dropped;
+
+static void msg_drop(struct msg *m)
+{
+    if (m->seq == 0)
+        return;
+    check_eq(m->check, (uint64_t)m->sender << 32 | m->seq);
+    atomic_fetch_add(&n_dropped, 1);
+    *m = (struct msg){ 0 };
+}
+
+TR_MPSC(msgq, struct msg, msg_drop);
+
+static msgq_tx txs[N_SENDER];
+static msgq_rx rx;
+static uint32_t last_seq[N_SENDER + 1];
+static atomic_uint n_sent, n_kept;
+static unsigned n_received;
+
+static void receive(struct msg *m)
+{
+    check_eq(m->check, (uint64_t)m->sender << 32 | m->seq);
+    check_lt(last_seq[m->sender], m->seq, "the order of a sender holds");
+    last_seq[m->sender] = m->seq;
+    n_received++;
+    *m = (struct msg){ 0 };
+}
+
+/* What a send returned must fit what became of the message. */
+static bool account(const struct msg *m, int r)
+{
+    check_eq(m->seq == 0, r == 0);
+    atomic_fetch_add(r == 0 ? &n_sent : &n_kept, 1);
+    return r != -EPIPE;
+}
+
+static struct msg msg(uint32_t sender, uint32_t seq)
+{
+    return (struct msg){ sender, seq, (uint64_t)sender << 32 | seq };
+}
+
+/* ---- threads ---- */
+
+static int send_somehow(msgq_tx *tx, struct msg *m, struct tri_rand *rand)
+{
+    switch (tri_rand_below(rand, 4)) {
+    case 0:
+        return msgq_try_send(tx, m);
+    case 1:
+        return msgq_blocking_send(tx, m, tr_after(TR_US(tri_rand_below(rand, 50))));
+    default:
+        return msgq_blocking_send(tx, m, TR_NEVER);
+    }
+}
+
+static void sender(struct stress_thread *t)
+{
+    msgq_tx *tx = &txs[t->index];
+
+    for (uint32_t seq = 1; seq <= N_MESSAGE; seq++) {
+        struct msg m = msg(t->index + 1, seq);
+
+        if (!account(&m, send_somehow(tx, &m, &t->rand)))
+            break;
+        if (tri_rand_once_in(&t->rand, 50)) { /* goes on with a clone */
+            msgq_tx clone = msgq_tx_clone(tx);
+
+            msgq_tx_close(tx);
+            *tx = clone;
+        }
+    }
+    msgq_tx_close(tx);
+}
+
+static int receive_somehow(struct msg *m, struct tri_rand *rand)
+{
+    switch (tri_rand_below(rand, 4)) {
+    case 0:
+        return msgq_try_recv(&rx, m);
+    case 1:
+        return msgq_blocking_recv(&rx, tr_after(TR_US(tri_rand_below(rand, 50))), m);
+    default:
+        return msgq_blocking_recv(&rx, TR_NEVER, m);
+    }
+}
+
+static void receiver(struct stress_thread *t)
+{
+    const unsigned end = tri_rand_below(&t->rand, 4); /* drain, shut, close, or close at once */
+    const uint32_t n =
+        end == 0 ? UINT32_MAX : tri_rand_below(&t->rand, end == 3 ? 2 : N_SENDER * N_MESSAGE);
+    struct msg m = { 0 };
+
+    for (uint32_t i = 0; i < n; i++) {
+        int r = receive_somehow(&m, &t->rand);
+
+        if (r == 0)
+            receive(&m);
+        else if (r == -EPIPE)
+            break;
+    }
+    if (end == 1) {
+        msgq_rx_shut(&rx);
+        while (msgq_blocking_recv(&rx, TR_NEVER, &m) == 0)
+            receive(&m);
+    }
+    msgq_rx_close(&rx);
+}
+
+/* ---- tasks ---- */
+
+struct sender_arg {
+    msgq_tx tx;
+    unsigned index;
+};
+
+static void sender_arg_drop(struct sender_arg *a)
+{
+    msgq_tx_close(&a->tx);
+}
+
+TR_TASK(send_task, struct sender_arg, sender_arg_drop);
+
+/* Selects over sending and a deadline that is often first. */
+static int select_send(msgq_tx *tx, struct msg *m, tr_time when)
+{
+    tr_arm arms[2] = { msgq_send_arm(tx, m), tr_deadline_arm(when) };
+    int i = tr_select(TR_NEVER, arms, 2);
+
+    return i == 0 ? arms[0].result : i < 0 ? i : -ETIMEDOUT;
+}
+
+static int send_task(struct sender_arg *a)
+{
+    struct tri_rand rand;
+
+    tri_rand_init(&rand, a->index + test_seed());
+    for (uint32_t seq = 1; seq <= N_MESSAGE; seq++) {
+        struct msg m = msg(a->index + 1, seq);
+        tr_time soon = tr_after(TR_US(tri_rand_below(&rand, 100)));
+        unsigned how = tri_rand_below(&rand, 4);
+        int r = how == 0   ? msgq_send(&a->tx, &m, soon)
+                : how == 1 ? select_send(&a->tx, &m, soon)
+                           : msgq_send(&a->tx, &m, TR_NEVER);
+
+        if (!account(&m, r))
+            break;
+    }
+    return 0;
+}
+
+static int receive_task(tr_scope *root, void *unused)
+{
+    struct msg m[8] = { { 0 } };
+    ssize_t n = 0;
+
+    (void)unused;
+    for (unsigned i = 0; i < N_SENDER; i++) {
+        struct sender_arg a = { txs[i], i };
+        struct tr_task_opts opts = { .flags = TR_TASK_SPREAD };
+
+        txs[i] = (msgq_tx){ { 0 } };
+        check_eq(send_task_spawn(root, &a, &opts), 0);
+    }
+    for (unsigned left = stress_below(2 * N_SENDER * N_MESSAGE); n >= 0 && left > 0; left--) {
+        n = msgq_recv_many(&rx, 1 + stress_below(8), tr_after(TR_US(200)), m);
+        for (ssize_t i = 0; i < n; i++)
+            receive(&m[i]);
+        if (n == -ETIMEDOUT)
+            n = 0;
+    }
+    msgq_rx_close(&rx);
+    return tr_scope_join(root, TR_NEVER);
+}
+
+/* ---- rounds ---- */
+
+static void open_round(void)
+{
+    static const size_t capacities[] = { 1, 2, 3, 16, 64, TR_UNBOUNDED };
+
+    if (msgq_new(capacities[stress_below(TR_LEN(capacities))], &txs[0], &rx) < 0)
+        abort();
+    for (unsigned i = 1; i < N_SENDER; i++)
+        txs[i] = msgq_tx_clone(&txs[0]);
+    n_sent = n_kept = n_dropped = 0;
+    n_received = 0;
+    for (unsigned i = 0; i <= N_SENDER; i++)
+        last_seq[i] = 0;
+}
+
+int main(void)
+{
+    static void (*const fns[])(struct stress_thread *) = { sender, sender, sender, receiver };
+    const tr_time end = stress_end();
+    unsigned long n_round;
+
+    for (n_round = 0; tr_now() < end && test_n_failed() == 0; n_round++) {
+        open_round();
+        if (n_round % 4 == 3)
+            check_eq(tr_run(receive_task, NULL), 0);
+        else
+            stress_together(fns, TR_LEN(fns));
+        check_eq(n_sent, n_received + n_dropped);
+    }
+    return stress_result(n_round);
+}

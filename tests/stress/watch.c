@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * watch.c - two writers against readers that get, pin, clone and wait. Every value is read whole,
+ * versions never go back, the last one is seen by all, and each is dropped once.
+ */
+#include "config.h"
+
+#include <errno.h>
+
+#include "stress.h"
+
+enum { N_WRITER = 2, N_READER = 3, N_VALUE = 200, N_ID = N_WRITER * N_VALUE };
+
+struct value {
+    uint64_t id[4]; /* all the same; 0: empty */
+};
+
+static atomic_uint n_dropped_of[N_ID + 2];
+static atomic_uint next_id;
+
+static struct value value(uint64_t id)
+{
+    return (struct value){ { id, id, id, id } };
+}
+
+static void check_whole(const struct value *v)
+{
+    check_ne(v->id[0], 0);
+    check_eq(v->id[1], v->id[0]);
+    check_eq(v->id[2], v->id[0]);
+    check_eq(v->id[3], v->id[0]);
+}
+
+static void value_drop(struct value *v)
+{
+    if (v->id[0] == 0)
+        return;
+    check_whole(v);
+    atomic_fetch_add(&n_dropped_of[v->id[0]], 1);
+    *v = value(0);
+}
+
+TR_WATCH(valuew, struct value, value_drop);
+
+static valuew_tx txs[N_WRITER];
+static valuew_rx rxs[N_READER];
+
+static void write_some(struct stress_thread *t)
+{
+    valuew_tx *tx = &txs[t->index];
+
+    for (unsigned i = 0; i < N_VALUE; i++) {
+        struct value v = value(atomic_fetch_add(&next_id, 1));
+        int r = tri_rand_once_in(&t->rand, 2) ? valuew_send(tx, &v) : valuew_replace(tx, &v);
+
+        check_eq(v.id[0] == 0, r == 0);
+        value_drop(&v);
+        if (tri_rand_once_in(&t->rand, 20))
+            sched_yield();
+    }
+    valuew_tx_close(tx);
+}
+
+/* Replaces @rx by a clone of itself. */
+static void renew(valuew_rx *rx)
+{
+    valuew_rx clone = valuew_rx_clone(rx);
+
+    valuew_rx_close(rx);
+    *rx = clone;
+}
+
+static void read_one(valuew_rx *rx, struct tri_rand *rand)
+{
+    const struct value *a = valuew_get(rx), *pinned;
+
+    check_whole(a);
+    if (!tri_rand_once_in(rand, 4))
+        return;
+    pinned = valuew_pin(rx);
+    check_whole(valuew_get(rx));
+    check_whole(pinned);
+    valuew_unpin(pinned);
+    if (tri_rand_once_in(rand, 4))
+        renew(rx);
+}
+
+static void read_some(struct stress_thread *t)
+{
+    valuew_rx *rx = &rxs[t->index - N_WRITER];
+    uint64_t seen = 0;
+    int r;
+
+    do {
+        read_one(rx, &t->rand);
+        check_le(seen, rx->end.seen, "versions never go back");
+        seen = rx->end.seen;
+        r = valuew_blocking_changed(rx, tri_rand_once_in(&t->rand, 3) ? TR_US(1) : TR_NEVER);
+    } while (r != -EPIPE);
+    check_eq(rx->end.seen, N_ID, "the last one is seen before the end");
+    check_whole(valuew_get(rx));
+    valuew_rx_close(rx);
+}
+
+struct reader_arg {
+    valuew_rx rx;
+};
+
+static void reader_arg_drop(struct reader_arg *a)
+{
+    valuew_rx_close(&a->rx);
+}
+
+TR_TASK(read_task, struct reader_arg, reader_arg_drop);
+
+static bool is_last(const void *v, void *arg)
+{
+    check_whole(v);
+    (void)arg;
+    return false; /* never: it ends with the last sender */
+}
+
+static int read_task(struct reader_arg *a)
+{
+    check_eq(valuew_wait_for(&a->rx, is_last, NULL, TR_NEVER), -EPIPE);
+    check_eq(a->rx.end.seen, N_ID);
+    return 0;
+}
+
+static int write_task(tr_scope *root, void *unused)
+{
+    (void)unused;
+    for (unsigned i = 0; i < N_READER; i++) {
+        struct reader_arg a = { rxs[i] };
+        struct tr_task_opts opts = { .flags = TR_TASK_SPREAD };
+
+        check_eq(read_task_spawn(root, &a, &opts), 0);
+    }
+    for (unsigned i = 0; i < N_ID; i++) {
+        struct value v = value(atomic_fetch_add(&next_id, 1));
+
+        check_eq(valuew_replace(&txs[0], &v), 0);
+        if (i % 8 == 0)
+            check_eq(tr_yield(), 0);
+    }
+    for (unsigned i = 0; i < N_WRITER; i++)
+        valuew_tx_close(&txs[i]);
+    return tr_scope_join(root, TR_NEVER);
+}
+
+static void open_round(void)
+{
+    struct value first = value(1);
+
+    for (unsigned i = 0; i < N_ID + 2; i++)
+        n_dropped_of[i] = 0;
+    next_id = 2;
+    if (valuew_new(&first, &txs[0], &rxs[0]) < 0)
+        abort();
+    for (unsigned i = 1; i < N_WRITER; i++)
+        txs[i] = valuew_tx_clone(&txs[0]);
+    for (unsigned i = 1; i < N_READER; i++)
+        rxs[i] = valuew_subscribe(&txs[0]);
+}
+
+int main(void)
+{
+    static void (*const fns[])(struct stress_thread *) = { write_some, write_some, read_some,
+                                                           read_some, read_some };
+    const tr_time end = stress_end();
+    unsigned long n_round;
+
+    for (n_round = 0; tr_now() < end && test_n_failed() == 0; n_round++) {
+        unsigned bad = 0;
+
+        open_round();
+        if (n_round % 4 == 3)
+            check_eq(tr_run(write_task, NULL), 0);
+        else
+            stress_together(fns, TR_LEN(fns));
+        for (unsigned id = 1; id < N_ID + 2; id++)
+            bad += n_dropped_of[id] != 1;
+        check_eq(bad, 0, "each value is dropped once");
+    }
+    return stress_result(n_round);
+}
