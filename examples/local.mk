@@ -8,6 +8,11 @@ example_checks =
 LDADD_EXAMPLE = libtroupe.la
 CFLAGS_EXAMPLE = $(AM_CFLAGS) $(TR_LIB_CFLAGS)
 
+examples += examples/trmillion
+examples_trmillion_LDADD = $(LDADD_EXAMPLE)
+examples_trmillion_CFLAGS = $(CFLAGS_EXAMPLE)
+example_checks += examples/check-trmillion.sh
+
 EXTRA_DIST += $(example_checks)
 if EXAMPLES
 noinst_PROGRAMS += $(examples)
