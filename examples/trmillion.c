@@ -133,6 +133,27 @@ static double seconds(tr_time span)
     return (double)span / 1e9;
 }
 
+static unsigned long n_asleep(struct crowd *c)
+{
+    unsigned long n_up = atomic_load(&c->n_up); /* first: a sleeper is never counted as up only */
+
+    return atomic_load(&c->n_down) - n_up;
+}
+
+/* Waits for the last one to lie down: *@ret_at. *@ret_peak: as many were asleep at once. */
+static int wait_for_last(struct crowd *c, lastw_rx *last, tr_time *ret_at, unsigned long *ret_peak)
+{
+    unsigned long peak = 0;
+    int r;
+
+    do {
+        r = lastw_recv(last, tr_until_drain(tr_after(TR_MS(10))), ret_at);
+        peak = n_asleep(c) > peak ? n_asleep(c) : peak;
+    } while (r == -ETIMEDOUT);
+    *ret_peak = peak > 0 ? peak : 1;
+    return r;
+}
+
 /* Starts the crowd, waits until it is up again, and tells. On every way out all have ended. */
 static int watch(struct crowd *c, dozer_ref *refs)
 {
@@ -140,6 +161,7 @@ static int watch(struct crowd *c, dozer_ref *refs)
     tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
     double before = resident();
     tr_time start = tr_now(), down_at;
+    unsigned long peak;
     int r;
 
     if ((r = lastw_new(&c->last, &last)) < 0 ||
@@ -147,11 +169,11 @@ static int watch(struct crowd *c, dozer_ref *refs)
         return r;
     printf("%lu %s started in %.3f s\n", c->n, refs ? "handlers" : "tasks",
            seconds(tr_now() - start));
-    r = lastw_recv(&last, TR_UNTIL_DRAIN, &down_at);
+    r = wait_for_last(c, &last, &down_at, &peak);
     if (r < 0)
         return r;
-    printf("the last one fell asleep after %.3f s; %.0f bytes each\n", seconds(down_at - start),
-           (resident() - before) / (double)c->n);
+    printf("the last one fell asleep after %.3f s; at most %lu at once, %.0f bytes each\n",
+           seconds(down_at - start), peak, (resident() - before) / (double)peak);
     r = tr_scope_join(&s, TR_UNTIL_DRAIN);
     if (r == 0)
         printf("all were awake %.3f s after that; they slept for %.3f s\n",
@@ -184,6 +206,7 @@ static int options_parse(int argc, char **argv, struct options *ret_options)
     struct options o = { .sleep_ms = 1000 };
     int opt;
 
+    optind = 1; /* main() has been through them before */
     while ((opt = getopt_long(argc, argv, "Hs:h", longs, NULL)) != -1) {
         if (opt == 'H')
             o.handlers = true;
