@@ -45,7 +45,7 @@ static long long env_number(const char *name, long long max)
     if (!text || !*text)
         return 0;
     errno = 0;
-    n = strtoll(text, &end, 10);
+    n = strtoll(text, &end, 0);
     if (errno || *end || n < 1 || n > max) {
         tri_log("%s=%s: a number from 1 to %lld is wanted", name, text, max);
         return -EINVAL;

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "mem/san.h"
 #include "mem/slab.h"
 
 #define PER_BLOCK (1u << TRI_SLAB_SHIFT)
@@ -39,6 +40,7 @@ int tri_slab_init(struct tri_slab *s, size_t size_bytes)
         *s = (struct tri_slab){ 0 };
         return -ENOMEM;
     }
+    tri_san_root_add(s->free, sets_bytes());
     pthread_mutex_init(&s->lock, NULL);
     atomic_init(&s->n_made, 0);
     return 0;
@@ -51,10 +53,13 @@ void tri_slab_fini(struct tri_slab *s)
     TRI_MEM_HOLDS(tri_slab_n_out(s) == 0);
     /* relaxed: the caller is the last user. */
     for (unsigned b = 0; atomic_load_explicit(&s->base[b], memory_order_relaxed); b++) {
-        tri_mem_unmap(atomic_load_explicit(&s->base[b], memory_order_relaxed),
-                      PER_BLOCK * s->size);
+        char *base = atomic_load_explicit(&s->base[b], memory_order_relaxed);
+
+        tri_san_root_remove(base, PER_BLOCK * s->size);
+        tri_mem_unmap(base, PER_BLOCK * s->size);
         tri_idset_fini(&s->free[b]);
     }
+    tri_san_root_remove(s->free, sets_bytes());
     tri_mem_unmap(s->free, sets_bytes());
     tri_mem_unmap(s->base, base_bytes());
     pthread_mutex_destroy(&s->lock);
@@ -73,6 +78,7 @@ static int block_add(struct tri_slab *s, unsigned b)
         tri_idset_fini(&s->free[b]);
         return -ENOMEM;
     }
+    tri_san_root_add(base, PER_BLOCK * s->size);
     /* relaxed: n_made publishes it. */
     atomic_store_explicit(&s->base[b], base, memory_order_relaxed);
     return 0;

@@ -151,7 +151,7 @@ static struct tri_task *task_new(struct tri_worker *w, const struct tri_task_typ
 
 static bool wants_spread(struct tri_worker *w, const struct tr_task_opts *opts)
 {
-    return (w && w->spread) || (opts && (opts->flags & TR_TASK_SPREAD));
+    return (w && w->task && w->task->frame->spread) || (opts && (opts->flags & TR_TASK_SPREAD));
 }
 
 /* A spawn that fails has consumed its argument all the same. */
@@ -224,6 +224,7 @@ void tri_task_frame(struct tri_task *t, void *top)
     f->timer.owner = TRI_KIND_TASK;
     f->timed_out = false;
     f->open = false;
+    f->spread = false;
     f->n_ignored = 0;
     f->n_shield = 0;
     f->wait_what = NULL;
