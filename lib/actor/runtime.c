@@ -45,7 +45,7 @@ static long long env_number(const char *name, long long max)
     if (!text || !*text)
         return 0;
     errno = 0;
-    n = strtoll(text, &end, 10);
+    n = strtoll(text, &end, 0);
     if (errno || *end || n < 1 || n > max) {
         tri_log("%s=%s: a number from 1 to %lld is wanted", name, text, max);
         return -EINVAL;
@@ -317,6 +317,7 @@ int tr_run_with(const struct tr_runtime_opts *opts, tr_run_fn *fn, void *arg)
     if (r < 0)
         return r;
     tri_worker_set_idle_fn(tri_rcu_flush);
+    tri_fault_describer(tri_task_describe);
     r = tri_fault_install();
     if (r == 0) {
         (void)tri_fault_thread_enter();

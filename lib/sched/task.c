@@ -151,7 +151,7 @@ static struct tri_task *task_new(struct tri_worker *w, const struct tri_task_typ
 
 static bool wants_spread(struct tri_worker *w, const struct tr_task_opts *opts)
 {
-    return (w && w->spread) || (opts && (opts->flags & TR_TASK_SPREAD));
+    return (w && w->task && w->task->frame->spread) || (opts && (opts->flags & TR_TASK_SPREAD));
 }
 
 /* A spawn that fails has consumed its argument all the same. */
@@ -213,6 +213,41 @@ struct tri_task *tri_task_new_root(struct tri_runtime *rt, struct tri_worker *w,
     return t;
 }
 
+/* ---- reports of an overflow; inside a signal handler ---- */
+
+static char *append(char *at, const char *end, const char *text)
+{
+    while (*text && at < end)
+        *at++ = *text++;
+    return at;
+}
+
+static char *append_number(char *at, const char *end, unsigned n)
+{
+    char digits[12];
+    unsigned k = sizeof digits - 1;
+
+    digits[k] = '\0';
+    do {
+        digits[--k] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n > 0);
+    return append(at, end, digits + k);
+}
+
+/* Who stands on the stack below @top. */
+void tri_task_describe(void *top, char *buf, size_t n)
+{
+    const struct tri_frame *f = (const struct tri_frame *)top - 1;
+    const char *end = buf + n - 1;
+    char *at = append(buf, end, "task '");
+
+    at = append(at, end, f->task->a.name);
+    at = append(at, end, "' #");
+    at = append_number(at, end, f->task->a.slab_index);
+    *at = '\0';
+}
+
 /* ---- running ---- */
 
 void tri_task_frame(struct tri_task *t, void *top)
@@ -224,6 +259,7 @@ void tri_task_frame(struct tri_task *t, void *top)
     f->timer.owner = TRI_KIND_TASK;
     f->timed_out = false;
     f->open = false;
+    f->spread = false;
     f->n_ignored = 0;
     f->n_shield = 0;
     f->wait_what = NULL;

@@ -68,10 +68,10 @@ struct tri_poller *tri_self_poller(void)
 
 void tri_self_spread(bool on)
 {
-    struct tri_worker *w = tri_worker_self();
+    struct tri_task *self = tri_self();
 
-    if (w)
-        w->spread = on;
+    if (self)
+        self->frame->spread = on;
 }
 
 /* ---- looking at the outside ---- */

@@ -41,7 +41,6 @@ struct tri_worker {
     struct tri_actor *handler;   /* the running one */
     int budget;                  /* operations left in this slice */
     unsigned lifo_runs;          /* picks from the LIFO slot in a row */
-    bool spread;                 /* spawns go to the least busy worker (tri_self_spread) */
     struct tri_actor *lifo;
     struct tri_runq own;
     struct tri_actor *overflow;  /* READY ones that may not or cannot go to hot or fresh now */

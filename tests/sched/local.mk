@@ -1,2 +1,3 @@
 unit_tests += tests/sched/test_context
 EXTRA_DIST += tests/sched/test_gdb.sh tests/sched/parked.c
+unit_tests += tests/sched/test_deque tests/sched/test_inbox tests/sched/test_lock
