@@ -147,6 +147,7 @@ void tri_worker_fini(struct tri_worker *w)
     tri_deque_fini(&w->fresh);
     tri_deque_fini(&w->hot);
     tri_runq_fini(&w->own);
+    tri_runq_fini(&w->late);
     tri_slab_cache_fini(&w->tasks);
     tri_slab_cache_fini(&w->scopes);
     tri_stack_cache_fini(&w->stacks);
