@@ -132,7 +132,7 @@ pause 230
 mark
 kill -TERM "$pid"
 finish
-expect "a third TERM ends it at once" 143 50 "third signal"
+expect "a third TERM ends it at once" 143 120 "third signal"
 
 start stubborn
 kill -TERM "$pid"
