@@ -66,7 +66,7 @@ static void view_fill(struct view *v, const struct tri_actor *a)
     v->parked = atomic_load_explicit(&a->wakee.parked, memory_order_relaxed);
     v->word = atomic_load_explicit(&a->wakee.word, memory_order_relaxed);
     v->home = atomic_load_explicit(&a->home, memory_order_relaxed);
-    (void)snprintf(v->name, sizeof v->name, "%.31s", a->name);
+    (void)snprintf(v->name, sizeof v->name, "%.31s", tri_actor_name(a));
     if (!v->is_handler)
         f = __atomic_load_n(&t->frame, __ATOMIC_ACQUIRE); /* pairs with tri_task_frame() */
     if (f)

@@ -196,6 +196,10 @@ static void workers_join(struct tri_runtime *rt)
         if (started)
             (void)pthread_join(rt->workers[i]->thread, NULL);
     }
+    /* acquire: pairs with the release in inbox_push(). A wake lasts less than a microsecond,
+     * unless its thread is preempted in it. */
+    while (atomic_load_explicit(&rt->n_pushing, memory_order_acquire) > 0)
+        (void)sched_yield();
 }
 
 /* ---- the root ---- */

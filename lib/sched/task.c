@@ -131,7 +131,7 @@ static struct tri_task *task_new(struct tri_worker *w, const struct tri_task_typ
     }
     t->movable = opts && (opts->flags & TR_TASK_MOVABLE);
     t->a.wakee.pinned = false;
-    t->a.name = opts && opts->name ? opts->name : type->name;
+    t->name = opts && opts->name ? opts->name : type->name;
     t->a.spawn_pc = pc;
     /* relaxed, by the builtin: a report looks at it, see tri_scope_each(). */
     __atomic_store_n(&t->frame, NULL, __ATOMIC_RELAXED);
@@ -245,7 +245,7 @@ void tri_task_describe(void *top, char *buf, size_t n)
     const char *end = buf + n - 1;
     char *at = append(buf, end, "task '");
 
-    at = append(at, end, f->task->a.name);
+    at = append(at, end, f->task->name);
     at = append(at, end, "' #");
     at = append_number(at, end, f->task->a.slab_index);
     *at = '\0';
@@ -536,7 +536,7 @@ const char *tr_self_name(void)
 {
     struct tri_actor *a = running();
 
-    return a ? a->name : NULL;
+    return a ? tri_actor_name(a) : NULL;
 }
 
 static bool has_bit(unsigned bit)

@@ -63,7 +63,7 @@ static int refuse_cancelled(struct tri_task *self)
         yield(self);
     if (f->n_ignored == IGNORED_TOLD)
         tri_tell(TR_EVENT_OVERRUN, "task '%s' #%u was cancelled and has waited %u times since",
-                 self->a.name, self->a.slab_index, f->n_ignored);
+                 self->name, self->a.slab_index, f->n_ignored);
     return -ECANCELED;
 }
 
@@ -76,7 +76,7 @@ static int refuse_stranger(void)
     if (w && w->handler)
         tri_tell(TR_EVENT_MISUSE,
                  "handler '%s' called a function that waits; a handler may not: use a try form, "
-                 "its timer, or a task", w->handler->name);
+                 "its timer, or a task", tri_actor_name(w->handler));
     else
         tri_tell(TR_EVENT_MISUSE, "a function that waits was called outside of a task; use its "
                                   "blocking form in a thread, its try form elsewhere");

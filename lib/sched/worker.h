@@ -51,6 +51,7 @@ struct tri_worker {
     struct tri_wheel wheel;
     struct tri_poller *poller;
     tr_time polled_at;           /* when descriptors were looked at */
+    bool trimmed;                /* free stacks hold no pages that could go */
     unsigned spin;               /* pauses before it sleeps */
     uint64_t random;             /* xorshift64 state, from the seed */
     struct tri_stack_cache stacks;
@@ -83,8 +84,12 @@ struct tri_worker *tri_worker_self(void);
 void tri_worker_set_event_fn(void (*fn)(void *data, uint32_t events));
 
 /* Runs a handler until it has no message or its slice is over; set by lib/actor/handler.c. */
-void tri_worker_set_handler_fn(void (*run)(struct tri_worker *w, struct tri_actor *a),
-                               void (*timer)(struct tri_timer *t));
+struct tri_handler_fns {
+    void (*run)(struct tri_worker *w, struct tri_actor *a);
+    void (*timer_fired)(struct tri_timer *t);
+    const char *(*name)(const struct tri_actor *a);
+};
+void tri_worker_set_handler_fns(const struct tri_handler_fns *fns);
 
 /* Called when a worker goes idle or has retired much, to hand over what it batched. */
 void tri_worker_set_idle_fn(void (*fn)(void));
