@@ -34,22 +34,24 @@ static const tr_time STALL_LIMIT = TR_MS(100);
 
 /* ---- options ---- */
 
-/* A positive number from the environment; 0: not set. -EINVAL: something else. */
-static long long env_number(const char *name, long long max)
+/* A number from the environment, decimal or 0x...; 0: not set, or 0. -EINVAL: something else. */
+static int env_number(const char *name, unsigned long long max, uint64_t *ret_n)
 {
     const char *text = getenv(name);
+    unsigned long long n;
     char *end;
-    long long n;
 
+    *ret_n = 0;
     if (!text || !*text)
         return 0;
     errno = 0;
-    n = strtoll(text, &end, 10);
-    if (errno || *end || n < 1 || n > max) {
-        tri_log("%s=%s: a number from 1 to %lld is wanted", name, text, max);
+    n = strtoull(text, &end, 0);
+    if (errno || *end || text[0] == '-' || n > max) {
+        tri_log("%s=%s: a number up to %llu is wanted", name, text, max);
         return -EINVAL;
     }
-    return n;
+    *ret_n = n;
+    return 0;
 }
 
 /* CPUs' worth of time that the control group grants, rounded up; INT_MAX: no limit. */
@@ -80,7 +82,7 @@ static unsigned usable_cpus(void)
 
 static int options_fill(struct tr_runtime_opts *o)
 {
-    long long n;
+    uint64_t n;
 
     if (o->n_worker > TRI_WORKERS_MAX || o->stop_budget < 0 || o->stall_limit < 0)
         return -EINVAL;
@@ -91,14 +93,14 @@ static int options_fill(struct tr_runtime_opts *o)
     if (o->current_thread || o->simulate)
         o->n_worker = 1;
     if (o->n_worker == 0) {
-        n = env_number("TR_WORKERS", TRI_WORKERS_MAX);
-        if (n < 0)
-            return (int)n;
+        if (env_number("TR_WORKERS", TRI_WORKERS_MAX, &n) < 0)
+            return -EINVAL;
         o->n_worker = n > 0 ? (unsigned)n : usable_cpus();
     }
     if (o->seed == 0) {
-        n = env_number("TR_SEED", LLONG_MAX);
-        o->seed = n > 0 ? (uint64_t)n : 1;
+        if (env_number("TR_SEED", UINT64_MAX, &n) < 0)
+            return -EINVAL;
+        o->seed = n > 0 ? n : 1;
     }
     if (o->stop_budget == 0)
         o->stop_budget = STOP_BUDGET;
