@@ -1,8 +1,31 @@
 # A program:  bench_programs += bench/x
 #             bench_x_LDADD = $(LDADD_BENCH)
 # Built and run by make bench only; BENCH_ARGS are its arguments.
+BENCH_ARGS = all
 bench_programs =
 LDADD_BENCH = libtroupe.la
+
+bench_programs += bench/troupe-bench
+bench_troupe_bench_LDADD = $(LDADD_BENCH)
+bench_troupe_bench_CFLAGS = $(AM_CFLAGS) $(TR_LIB_CFLAGS)
+bench_troupe_bench_SOURCES = \
+    bench/ask.c \
+    bench/bench.h \
+    bench/client.c \
+    bench/cold.c \
+    bench/echo.c \
+    bench/handlers.c \
+    bench/harness.c \
+    bench/idle.c \
+    bench/limits.c \
+    bench/mpsc.c \
+    bench/pingpong.c \
+    bench/server.c \
+    bench/tasks.c \
+    bench/threads.c \
+    bench/timers.c \
+    bench/troupe-bench.c
+EXTRA_DIST += bench/README.md bench/compare.sh
 
 EXTRA_PROGRAMS += $(bench_programs)
 CLEANFILES += $(bench_programs)

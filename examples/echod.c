@@ -152,10 +152,11 @@ static int count_start(tr_scope *scope, void *arg)
 /* Keeps the receiving end while the counting task fails and comes back. */
 static int book(struct book *b)
 {
-    int r = tr_supervise(&(struct tr_restart_opts){ .name = "count" }, count_start, b, TR_NEVER);
+    int r =
+        tr_supervise(&(struct tr_restart_opts){ .name = "count" }, count_start, b, TR_NEVER);
 
-    printf("echod: %lu lines, %lu bytes, %lu restarts\n", b->lines, b->bytes,
-           b->starts ? b->starts - 1 : 0);
+    fprintf(stderr, "echod: %lu lines, %lu bytes, %lu restarts\n", b->lines, b->bytes,
+            b->starts ? b->starts - 1 : 0);
     return r;
 }
 
@@ -210,6 +211,7 @@ static int options_parse(int argc, char **argv, struct options *ret_options)
     struct options o = { "7000", NULL };
     int opt;
 
+    optind = 1; /* main() has parsed them before */
     while ((opt = getopt_long(argc, argv, "p:c:h", longs, NULL)) != -1) {
         if (opt == 'p')
             o.port = optarg;
@@ -254,7 +256,8 @@ static int echod(tr_scope *root, int argc, char **argv)
         return r;
     while ((r = tr_signal_recv(&hup, TR_UNTIL_DRAIN, NULL)) == 0)
         cfg_reload(o.config, &cfg);
-    return tr_scope_drain(root, tr_after(TR_S(3))); /* SIGTERM came: lines finish, then cancel */
+    /* SIGTERM came: lines under way are answered, what is late is cancelled. */
+    return tr_scope_drain(root, tr_after(TR_S(3)));
 }
 
 int main(int argc, char **argv)

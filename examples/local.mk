@@ -8,7 +8,67 @@ example_checks =
 LDADD_EXAMPLE = libtroupe.la
 CFLAGS_EXAMPLE = $(AM_CFLAGS) $(TR_LIB_CFLAGS)
 
-EXTRA_DIST += $(example_checks)
+# --- daemons
+examples += examples/echod
+examples_echod_LDADD = $(LDADD_EXAMPLE)
+examples_echod_CFLAGS = $(CFLAGS_EXAMPLE)
+example_checks += examples/check-echod.sh
+
+trweb_http = \
+    examples/trweb_http.c \
+    examples/trweb_http.h \
+    examples/trweb_pages.h \
+    examples/trweb_request.c \
+    examples/trweb_request.h
+examples += examples/trweb
+examples_trweb_SOURCES = \
+    $(trweb_http) \
+    examples/common/service.c \
+    examples/common/service.h \
+    examples/trweb.c
+examples_trweb_LDADD = $(LDADD_EXAMPLE)
+examples_trweb_CFLAGS = $(CFLAGS_EXAMPLE)
+example_checks += examples/check-trweb.sh
+
+unit_tests += tests/io/test_trweb
+valgrind_tests += tests/io/test_trweb
+tests_io_test_trweb_SOURCES = tests/io/test_trweb.c $(trweb_http) \
+    tests/support/mock-stream.c tests/support/mock-stream.h
+
+# --- one concept each
+examples += examples/ask-reply
+examples_ask_reply_LDADD = $(LDADD_EXAMPLE)
+examples_ask_reply_CFLAGS = $(CFLAGS_EXAMPLE)
+examples += examples/hello-handler
+examples_hello_handler_LDADD = $(LDADD_EXAMPLE)
+examples_hello_handler_CFLAGS = $(CFLAGS_EXAMPLE)
+examples += examples/hello-mpsc
+examples_hello_mpsc_LDADD = $(LDADD_EXAMPLE)
+examples_hello_mpsc_CFLAGS = $(CFLAGS_EXAMPLE)
+examples += examples/hello-oneshot
+examples_hello_oneshot_LDADD = $(LDADD_EXAMPLE)
+examples_hello_oneshot_CFLAGS = $(CFLAGS_EXAMPLE)
+examples += examples/hello-scope
+examples_hello_scope_LDADD = $(LDADD_EXAMPLE)
+examples_hello_scope_CFLAGS = $(CFLAGS_EXAMPLE)
+examples += examples/hello-select
+examples_hello_select_LDADD = $(LDADD_EXAMPLE)
+examples_hello_select_CFLAGS = $(CFLAGS_EXAMPLE)
+examples += examples/hello-thread
+examples_hello_thread_LDADD = $(LDADD_EXAMPLE)
+examples_hello_thread_CFLAGS = $(CFLAGS_EXAMPLE)
+examples += examples/hello-watch
+examples_hello_watch_LDADD = $(LDADD_EXAMPLE)
+examples_hello_watch_CFLAGS = $(CFLAGS_EXAMPLE)
+example_checks += examples/check-hello.sh
+
+# --- what the checks use
+check_PROGRAMS += tests/support/netclient tests/support/echoload tests/support/handover
+tests_support_netclient_LDADD =
+tests_support_echoload_LDADD =
+tests_support_handover_LDADD =
+
+EXTRA_DIST += $(example_checks) examples/support/check.sh examples/README.md
 if EXAMPLES
 noinst_PROGRAMS += $(examples)
 TESTS += $(example_checks)

@@ -12,6 +12,10 @@
  * writes; two readers, or two writers, at the same moment get -EBUSY. Errors of the peer are
  * results (-EPIPE, -ECONNRESET); no call raises SIGPIPE. The functions that wait are for tasks
  * (-EPERM elsewhere) and return -ETIMEDOUT, -ECANCELED, -ESHUTDOWN as every wait does.
+ *
+ * Close a socket when no other call on it is about to begin; a call that is under way in another
+ * task returns -EBADF, and the descriptor is closed when it has. Writing to a pipe raises SIGPIPE
+ * as ever, unless it is ignored: tr_main() does so.
  */
 #ifndef TROUPE_SOCK_H
 #define TROUPE_SOCK_H
@@ -44,10 +48,18 @@ struct tr_listen_opts {
 TR_API TR_CHECK int tr_tcp_listen(const char *address, const struct tr_listen_opts *opts,
                                   tr_sock *ret_listener);
 
-/* Connects; each address of a name in turn, the last error is the result. TCP_NODELAY is set. */
+/*
+ * Connects; each address of a name in turn, the last error is the result. TCP_NODELAY is set, as
+ * on accepted connections. Names are looked up without holding the worker.
+ * Returns:  0.  -ECONNREFUSED ...  -EINVAL: the text is no address.  -EADDRNOTAVAIL: no such
+ *           name.  -EHOSTUNREACH: no way there, or the name servers do not answer.
+ */
 TR_API TR_CHECK int tr_tcp_connect(const char *address, tr_time deadline, tr_sock *ret_sock);
 
-/* Takes over an open descriptor of a stream socket or pipe; makes it non-blocking. */
+/*
+ * Takes over an open descriptor of a stream socket, a listener or a pipe; makes it non-blocking.
+ * -EINVAL: it is none of these; on failure it stays yours.
+ */
 TR_API TR_CHECK int tr_sock_adopt(int fd, tr_sock *ret_sock);
 
 /* Two connected sockets. */
@@ -87,9 +99,11 @@ struct tr_serve_opts {
 /*
  * The accept loop of a server: accepts until @deadline and calls @fn for each connection, which
  * spawns into @scope; tasks spawned there start on the least busy worker. Out of descriptors, it
- * pauses instead of spinning, and tells the hook once. When it ends it closes the listener.
- * Returns:  0: the caller's scope drained (@deadline has the drain bit).  -ETIMEDOUT, -ECANCELED.  What @fn returned, if negative and
- *           not -ENOMEM; -ENOMEM drops that connection and goes on.
+ * pauses instead of spinning, and tells the hook once. When it ends it closes the listener,
+ * whatever the outcome; at a drain it first serves what had connected before.
+ * Returns:  0: the caller's scope drained (@deadline has the drain bit).  -ETIMEDOUT,
+ *           -ECANCELED.  -EBADF: another task closed the listener.  What @fn returned, if
+ *           negative and not -ENOMEM; -ENOMEM drops that connection and goes on.
  */
 TR_API TR_CHECK int tr_serve(tr_sock *listener, tr_scope *scope,
                              const struct tr_serve_opts *opts, tr_serve_fn *fn, void *arg,
@@ -144,7 +158,11 @@ TR_API int tr_sock_shutdown(tr_sock *s, int how);
  */
 TR_API int tr_sock_finish(tr_sock *s, tr_time deadline);
 
-/* Closes and empties. Never waits. */
+/*
+ * Closes and empties. Never waits. Input that has arrived and was not read is discarded, up to
+ * some 64 KiB, so that it does not reset the connection before the peer has read our last words;
+ * for a peer that goes on sending, tr_sock_finish().
+ */
 TR_API void tr_sock_close(tr_sock *s);
 
 /* The local port, or -errno. The descriptor, or -1: for options; do not close it. */

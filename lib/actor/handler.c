@@ -31,8 +31,8 @@
 enum {
     CAPACITY = 16,    /* of a mailbox, by default */
     SLICE = 64,       /* messages in a row */
-    CLASS_BYTES = 64, /* records are multiples of this */
-    CLASSES = 64 * 1024 / CLASS_BYTES + 1,
+    CLASS_BYTES = 16, /* records are multiples of this */
+    CLASSES = 16 * 1024 / CLASS_BYTES + 1,
 };
 
 /* A message that found the mailbox of its addressee full. */
@@ -49,7 +49,7 @@ struct tri_handler {
     const struct tri_handler_type *type;
     struct outbox *outbox;  /* NULL: nothing waits to be sent */
     struct tri_timer timer; /* in the wheel of the home worker */
-    uint32_t box_at, state_at, timer_message_at; /* offsets from the record */
+    uint16_t state_at, timer_message_at; /* offsets from the record */
     uint16_t class;
     bool armed : 1;     /* the mailbox may still have our wakee */
     bool stopping : 1;  /* tr_handler_stop() */
@@ -109,9 +109,11 @@ static struct tri_handler *handler_of(struct tri_actor *a)
     return (struct tri_handler *)a; /* a is its first member */
 }
 
+enum { BOX_AT = (sizeof(struct tri_handler) + 15) / 16 * 16 };
+
 static struct tri_mpsc *box_of(struct tri_handler *h)
 {
-    return (struct tri_mpsc *)(void *)((char *)h + h->box_at);
+    return (struct tri_mpsc *)(void *)((char *)h + BOX_AT);
 }
 
 static void *state_of(struct tri_handler *h)
@@ -126,7 +128,7 @@ static void *timer_message_of(struct tri_handler *h)
 
 static void *record_start(struct tri_mpsc *box)
 {
-    return (char *)box - (sizeof(struct tri_handler) + 15) / 16 * 16;
+    return (char *)box - BOX_AT;
 }
 
 /* Both sides of the mailbox are gone. */
@@ -347,25 +349,26 @@ static void timer_fired(struct tri_timer *timer)
 static void hooks_set(void)
 {
     tri_worker_set_handler_fn(handler_run, timer_fired);
+    tri_mpsc_set_release_fn(release);
+}
+
+static size_t align_up(size_t n, size_t align)
+{
+    return (n + align - 1) / align * align;
 }
 
 static struct tri_handler *handler_new(const struct tri_handler_type *type, void *self,
                                        const struct tr_handler_opts *opts)
 {
     size_t capacity = opts && opts->capacity ? opts->capacity : CAPACITY;
-    size_t box_at = (sizeof(struct tri_handler) + 15) / 16 * 16;
-    size_t state_at = (box_at + tri_mpsc_size(type->message, capacity) + 15) / 16 * 16;
-    size_t timer_at = (state_at + type->self_size + 7) / 8 * 8;
-    struct tri_handler *h;
+    size_t state_at = align_up(BOX_AT + tri_mpsc_size(type->message, capacity), type->self_align);
+    size_t timer_at = align_up(state_at + type->self_size, type->message->align);
+    struct tri_handler *h = record_get(timer_at + type->message->size);
 
-    if (type->message->align > 8)
-        timer_at = (timer_at + 15) / 16 * 16;
-    h = record_get(timer_at + type->message->size);
     if (!h)
         return NULL;
-    h->box_at = (uint32_t)box_at;
-    h->state_at = (uint32_t)state_at;
-    h->timer_message_at = (uint32_t)timer_at;
+    h->state_at = (uint16_t)state_at;
+    h->timer_message_at = (uint16_t)timer_at;
     h->type = type;
     h->outbox = NULL;
     h->timer.links.next = NULL;
@@ -377,7 +380,7 @@ static struct tri_handler *handler_new(const struct tri_handler_type *type, void
     h->a.name = opts && opts->name ? opts->name : type->name;
     /* relaxed: published with the scope's list and the queue. */
     atomic_store_explicit(&h->a.wakee.word, TRI_READY, memory_order_relaxed);
-    (void)tri_mpsc_init_at(box_of(h), type->message, capacity, release);
+    (void)tri_mpsc_init_at(box_of(h), type->message, capacity);
     memcpy(state_of(h), self, type->self_size);
     memset(self, 0, type->self_size);
     return h;

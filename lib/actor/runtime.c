@@ -19,9 +19,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actor/conductor.h"
 #include "actor/runtime.h"
+#include "actor/shutdown.h"
+#include "actor/signal.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/rcu.h"
 #include "mem/alloc.h"
 #include "mem/fault.h"
 #include "reactor/epoll.h"
@@ -34,24 +38,31 @@ static const tr_time STALL_LIMIT = TR_MS(100);
 
 /* ---- options ---- */
 
-/* A number from the environment, decimal or 0x...; 0: not set, or 0. -EINVAL: something else. */
-static int env_number(const char *name, unsigned long long max, uint64_t *ret_n)
+/* A positive number from the environment; 0: not set. -EINVAL: something else. */
+static long long env_number(const char *name, long long max)
 {
     const char *text = getenv(name);
-    unsigned long long n;
     char *end;
+    long long n;
 
-    *ret_n = 0;
     if (!text || !*text)
         return 0;
     errno = 0;
-    n = strtoull(text, &end, 0);
-    if (errno || *end || text[0] == '-' || n > max) {
-        tri_log("%s=%s: a number up to %llu is wanted", name, text, max);
+    n = strtoll(text, &end, 0);
+    if (errno || *end || n < 1 || n > max) {
+        tri_log("%s=%s: a number from 1 to %lld is wanted", name, text, max);
         return -EINVAL;
     }
-    *ret_n = n;
-    return 0;
+    return n;
+}
+
+/* $TR_SEED, any 64-bit number; else 1. */
+static uint64_t env_seed(void)
+{
+    const char *text = getenv("TR_SEED");
+    uint64_t seed = text ? strtoull(text, NULL, 0) : 0;
+
+    return seed ? seed : 1;
 }
 
 /* CPUs' worth of time that the control group grants, rounded up; INT_MAX: no limit. */
@@ -82,7 +93,7 @@ static unsigned usable_cpus(void)
 
 static int options_fill(struct tr_runtime_opts *o)
 {
-    uint64_t n;
+    long long n;
 
     if (o->n_worker > TRI_WORKERS_MAX || o->stop_budget < 0 || o->stall_limit < 0)
         return -EINVAL;
@@ -93,15 +104,13 @@ static int options_fill(struct tr_runtime_opts *o)
     if (o->current_thread || o->simulate)
         o->n_worker = 1;
     if (o->n_worker == 0) {
-        if (env_number("TR_WORKERS", TRI_WORKERS_MAX, &n) < 0)
-            return -EINVAL;
+        n = env_number("TR_WORKERS", TRI_WORKERS_MAX);
+        if (n < 0)
+            return (int)n;
         o->n_worker = n > 0 ? (unsigned)n : usable_cpus();
     }
-    if (o->seed == 0) {
-        if (env_number("TR_SEED", UINT64_MAX, &n) < 0)
-            return -EINVAL;
-        o->seed = n > 0 ? n : 1;
-    }
+    if (o->seed == 0)
+        o->seed = env_seed();
     if (o->stop_budget == 0)
         o->stop_budget = STOP_BUDGET;
     if (o->stall_limit == 0)
@@ -215,10 +224,46 @@ static int root_run(void *arg)
 static const struct tri_task_type root_type = { "root", root_run, tr_nodrop,
                                                 (uint32_t)sizeof(struct root), 8 };
 
-static int run_root(struct tri_runtime *rt, tr_run_fn *fn, void *arg)
+static void start_lazily(struct tri_runtime *rt)
+{
+    (void)tri_conductor_start(rt); /* no thread to be had: no reports, but it runs */
+}
+
+/* The actors have ended. Before the workers are joined: the conductor may start some. */
+static void watchers_end(struct tri_runtime *rt, struct tri_main_result *main_result)
+{
+    if (main_result)
+        tri_signal_set_main(NULL);
+    if (rt->conductor)
+        tri_conductor_stop(rt->conductor);
+    tri_signals_fini(rt->signals);
+    tri_level_watch_fini(rt->shutdown);
+}
+
+static void main_result_fill(struct tri_runtime *rt, int result, struct tri_main_result *main_result)
+{
+    if (!main_result)
+        return;
+    main_result->ran = true;
+    main_result->status = tri_stop_status(rt->conductor, result, rt->root->n_failed);
+    tri_stop_summary(rt->conductor, 0);
+}
+
+static int watchers_begin(struct tri_runtime *rt, struct tri_main_result *main_result)
+{
+    if (!main_result) {
+        rt->first_idle = rt->conductor ? start_lazily : NULL;
+        return 0;
+    }
+    tri_signal_set_main(rt->conductor);
+    return tri_conductor_start(rt);
+}
+
+static int run_root(struct tri_runtime *rt, tr_run_fn *fn, void *arg,
+                    struct tri_main_result *main_result)
 {
     struct tri_worker *w = rt->workers[0];
-    int result = 0;
+    int result = 0, r;
     struct root root = { rt, fn, arg, &result };
     struct tri_task *t;
 
@@ -235,10 +280,18 @@ static int run_root(struct tri_runtime *rt, tr_run_fn *fn, void *arg)
     w->started = true;
     atomic_init(&rt->n_started, 1);
     rt->backend->ops->thread_init(rt->backend);
-    tri_deque_push(&w->fresh, &t->a);
-    tri_worker_loop(w);
+    r = watchers_begin(rt, main_result);
+    if (r == 0) {
+        tri_deque_push(&w->fresh, &t->a);
+        tri_worker_loop(w);
+    }
+    watchers_end(rt, main_result);
     workers_join(rt);
+    if (r == 0)
+        main_result_fill(rt, result, main_result);
     tri_tls_worker = w;
+    if (r < 0)
+        tri_task_discard(w, t, result = r);
     tr_task_close(&(struct tr_task){ t });
     tri_scope_free(rt->root);
     tri_tls_worker = NULL;
@@ -266,17 +319,47 @@ void tri_runtime_cancel(struct tri_runtime *rt)
 
 /* ---- the public functions ---- */
 
-static int run_workers(struct tri_runtime *rt, tr_run_fn *fn, void *arg)
+static int run_workers(struct tri_runtime *rt, tr_run_fn *fn, void *arg,
+                       struct tri_main_result *main_result)
 {
     int r = workers_make(rt);
 
     if (r == 0)
-        r = run_root(rt, fn, arg);
+        r = run_root(rt, fn, arg, main_result);
     workers_free(rt);
     return r;
 }
 
-static int run_backend(struct tri_runtime *rt, tr_run_fn *fn, void *arg)
+static int run_watched(struct tri_runtime *rt, tr_run_fn *fn, void *arg,
+                       struct tri_main_result *main_result)
+{
+    struct tri_shutdown shutdown = { .reason = NULL };
+    struct tri_signals signals = { .kept = { NULL } };
+    struct tri_conductor conductor;
+    sigset_t mask;
+    int r = 0;
+
+    rt->shutdown = &shutdown;
+    rt->signals = &signals;
+    if (main_result || !(rt->opts.current_thread || rt->opts.simulate)) {
+        rt->conductor = &conductor;
+        r = tri_conductor_init(&conductor, rt, main_result != NULL);
+        if (r < 0)
+            return r;
+    }
+    tri_fork_begin();
+    (void)pthread_sigmask(SIG_SETMASK, NULL, &mask);
+    r = run_workers(rt, fn, arg, main_result);
+    tri_fork_end();
+    if (rt->conductor)
+        tri_conductor_fini(&conductor);
+    else
+        (void)pthread_sigmask(SIG_SETMASK, &mask, NULL); /* tr_signal_open() unblocks here */
+    return r;
+}
+
+static int run_backend(struct tri_runtime *rt, tr_run_fn *fn, void *arg,
+                       struct tri_main_result *main_result)
 {
     struct tri_backend *sim = NULL;
     int r;
@@ -288,19 +371,23 @@ static int run_backend(struct tri_runtime *rt, tr_run_fn *fn, void *arg)
     }
     rt->backend = sim ? sim : tri_epoll_backend();
     rt->virtual_time = sim != NULL;
-    r = run_workers(rt, fn, arg);
+    r = run_watched(rt, fn, arg, main_result);
     if (sim)
         tri_sim_free(sim);
+    tri_rcu_barrier_if_pending(); /* what channels have retired is freed before we return */
     return r;
 }
 
-int tr_run_with(const struct tr_runtime_opts *opts, tr_run_fn *fn, void *arg)
+int tri_run(const struct tr_runtime_opts *opts, tr_run_fn *fn, void *arg,
+            struct tri_main_result *ret_result)
 {
     struct tri_runtime rt = { .n_worker = 0 };
     int r;
 
     if (!fn)
         return -EINVAL;
+    if (tri_is_forked())
+        return -EOWNERDEAD;
     if (tri_worker_self()) {
         tri_tell(TR_EVENT_MISUSE, "tr_run() was called inside a runtime, by '%s'; spawn a task",
                  tr_self_name());
@@ -316,15 +403,22 @@ int tr_run_with(const struct tr_runtime_opts *opts, tr_run_fn *fn, void *arg)
     r = tri_stack_setup(rt.opts.stack_bytes);
     if (r < 0)
         return r;
+    tri_worker_set_idle_fn(tri_rcu_flush);
+    tri_fault_describer(tri_task_describe);
     r = tri_fault_install();
     if (r == 0) {
         (void)tri_fault_thread_enter();
-        r = run_backend(&rt, fn, arg);
+        r = run_backend(&rt, fn, arg, ret_result);
         tri_fault_thread_leave();
         tri_fault_uninstall();
     }
     tri_stack_teardown();
     return r;
+}
+
+int tr_run_with(const struct tr_runtime_opts *opts, tr_run_fn *fn, void *arg)
+{
+    return tri_run(opts, fn, arg, NULL);
 }
 
 int tr_run(tr_run_fn *fn, void *arg)

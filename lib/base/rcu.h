@@ -23,13 +23,6 @@
 
 #include <stdbool.h>
 
-#ifndef _LGPL_SOURCE
-#define _LGPL_SOURCE
-#endif
-#include <urcu/urcu-memb.h>
-
-#include "base/assert.h"
-
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 #define TRI_TSAN 1
@@ -37,6 +30,15 @@
 #elif defined(__SANITIZE_THREAD__)
 #define TRI_TSAN 1
 #endif
+
+/* Inlined, but for ThreadSanitizer: it would take liburcu's own words for ours. */
+#if !defined(TRI_TSAN) && !defined(_LGPL_SOURCE)
+#define _LGPL_SOURCE
+#endif
+#include <urcu/static/urcu-memb.h> /* the record of a reader */
+#include <urcu/urcu-memb.h>
+
+#include "base/assert.h"
 
 #ifdef TRI_TSAN
 void __tsan_acquire(void *addr);

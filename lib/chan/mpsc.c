@@ -38,7 +38,7 @@ static struct layout layout(const struct tri_type *type, size_t capacity, bool a
         ;
     /* These offsets keep the sides on different lines wherever the allocation begins. */
     l.tx_at = apart ? 2 * CACHE_LINE : sizeof(struct tri_mpsc);
-    l.rx_at = apart ? 3 * CACHE_LINE : l.tx_at + sizeof(struct tri_mpsc_tx_side);
+    l.rx_at = apart ? 3 * CACHE_LINE : l.tx_at + offsetof(struct tri_mpsc_tx_side, head_seen);
     l.cells_at = apart ? 4 * CACHE_LINE : l.rx_at + sizeof(struct tri_mpsc_rx_side);
     l.cells_at = (l.cells_at + 15) / 16 * 16;
     return l;
@@ -48,6 +48,7 @@ static struct layout layout(const struct tri_type *type, size_t capacity, bool a
 static void init(struct tri_mpsc *c, const struct tri_type *type, const struct layout *l)
 {
     c->type = type;
+    c->apart = l->tx_at != sizeof *c;
     c->stride = (uint16_t)l->stride;
     c->payload_at = (uint8_t)l->payload_at;
     c->tx_at = (uint8_t)l->tx_at;
@@ -70,26 +71,42 @@ size_t tri_mpsc_size(const struct tri_type *type, size_t capacity)
     return l.cells_at + l.n_cell * l.stride;
 }
 
-struct tri_mpsc *tri_mpsc_init_at(void *mem, const struct tri_type *type, size_t capacity,
-                                  void (*release)(struct tri_mpsc *c))
+/* What becomes of an embedded channel. Written once, before the first one is made. */
+static void (*_Atomic release_fn)(struct tri_mpsc *c);
+
+void tri_mpsc_set_release_fn(void (*fn)(struct tri_mpsc *c))
+{
+    /* relaxed: whoever has a channel got it from one who called this before. */
+    atomic_store_explicit(&release_fn, fn, memory_order_relaxed);
+}
+
+struct tri_mpsc *tri_mpsc_init_at(void *mem, const struct tri_type *type, size_t capacity)
 {
     const struct layout l = layout(type, capacity, false);
     struct tri_mpsc *c = mem;
 
-    _Static_assert(sizeof(struct tri_mpsc) + sizeof(struct tri_mpsc_tx_side) +
+    _Static_assert(sizeof(struct tri_mpsc) + offsetof(struct tri_mpsc_tx_side, head_seen) +
                            sizeof(struct tri_mpsc_rx_side) <=
-                       112,
+                       88,
                    "a handler with its mailbox is to stay below 256 bytes");
     memset(mem, 0, l.cells_at + l.n_cell * l.stride);
     init(c, type, &l);
     init_ring(c, capacity, &l, (char *)mem + l.cells_at);
-    c->release = release;
+    c->embedded = true;
     return c;
 }
 
-static void release_ring(struct tri_mpsc *c)
+/* Both sides are gone. */
+static void release(struct tri_mpsc *c)
 {
-    if (c->own_cells)
+    if (c->embedded) {
+        /* relaxed: see tri_mpsc_set_release_fn(). */
+        atomic_load_explicit(&release_fn, memory_order_relaxed)(c);
+        return;
+    }
+    if (c->capacity == 0)
+        tri_blocks_fini(c);
+    else if (c->own_cells)
         free(c->cells);
     free(c);
 }
@@ -106,17 +123,10 @@ static struct tri_mpsc *new_ring(const struct tri_type *type, size_t capacity)
     init(c, type, &l);
     init_ring(c, capacity, &l, inside ? (char *)c + l.cells_at : tri_mem_alloc(cells));
     c->own_cells = !inside;
-    c->release = release_ring;
     if (c->cells)
         return c;
     free(c);
     return NULL;
-}
-
-static void release_blocks(struct tri_mpsc *c)
-{
-    tri_blocks_fini(c);
-    free(c);
 }
 
 static struct tri_mpsc *new_unbounded(const struct tri_type *type)
@@ -127,7 +137,6 @@ static struct tri_mpsc *new_unbounded(const struct tri_type *type)
     if (!c)
         return NULL;
     init(c, type, &l);
-    c->release = release_blocks;
     if (tri_blocks_init(c) == 0)
         return c;
     free(c);
@@ -154,7 +163,7 @@ void tri_mpsc_unref(struct tri_mpsc *c)
 {
     /* release: our accesses end here. acquire: those of the other side ended before we free. */
     if (atomic_fetch_sub_explicit(&c->n_ref, 1, memory_order_acq_rel) == 1)
-        c->release(c);
+        release(c);
 }
 
 tr_mpsc_tx tr_mpsc_tx_clone(const tr_mpsc_tx *tx)

@@ -63,7 +63,7 @@ struct tri_cell {
 
 struct tri_block;
 
-/* The words senders write. */
+/* The words senders write. The second one is there only where the sides are apart. */
 struct tri_mpsc_tx_side {
     _Atomic uint64_t tail;
     union {
@@ -78,26 +78,30 @@ struct tri_mpsc_rx_side {
     /* Whom to wake. Written before RX_PARKED is set, read by the one who took that away. Atomic,
      * for a late reader: it then wakes the next wakee for nothing. */
     _Atomic(struct tri_wakee *) wakee;
-    struct tri_block *head_block; /* blocks: holds the position head, or ends there */
 };
 
 /* What both read and nobody writes often; the two sides lie behind it, see layout(). */
 struct tri_mpsc {
     const struct tri_type *type;
-    char *cells;       /* the ring */
+    union {
+        char *cells;                  /* the ring */
+        struct tri_block *head_block; /* blocks: holds the position head, or ends there; the
+                                       * receiver's */
+    };
     uint32_t capacity; /* 0: unbounded */
     uint32_t mask;     /* of the ring */
     uint16_t stride;   /* from cell to cell */
     uint8_t payload_at;
     uint8_t tx_at, rx_at; /* the two sides, from here */
-    bool own_cells;       /* cells is an allocation of its own */
+    bool own_cells : 1;   /* cells is an allocation of its own */
+    bool apart : 1;       /* the two sides have cache lines of their own */
+    bool embedded : 1;    /* inside a handler's record */
     /* Protects line, the flag TX_WAITING, and claims while that is set. Nothing is taken inside
      * it but nothing either: no wake, no drop. */
     struct tri_lock lock;
     struct tri_waitq line; /* waiting senders */
     atomic_uint n_tx;
     atomic_uint n_ref;
-    void (*release)(struct tri_mpsc *c); /* called once both sides are gone */
     _Atomic uint64_t n_back;             /* of the ends closed so far */
 };
 
@@ -154,10 +158,11 @@ size_t tri_mpsc_size(const struct tri_type *type, size_t capacity);
 
 /*
  * Makes a channel in @mem with one sending and one receiving end; it has no ends' structs yet.
- * When both sides are gone @release is called, on the thread that was last.
+ * When both sides are gone the function given to tri_mpsc_set_release_fn() is called, on the
+ * thread that was last.
  */
-struct tri_mpsc *tri_mpsc_init_at(void *mem, const struct tri_type *type, size_t capacity,
-                                  void (*release)(struct tri_mpsc *c));
+struct tri_mpsc *tri_mpsc_init_at(void *mem, const struct tri_type *type, size_t capacity);
+void tri_mpsc_set_release_fn(void (*fn)(struct tri_mpsc *c));
 
 /* Takes the oldest message. Returns: 0; -EAGAIN; -EPIPE as tr_mpsc_recv(). Never sleeps. */
 int tri_mpsc_poll(struct tri_mpsc *c, void *ret_m);

@@ -63,7 +63,7 @@ int tri_blocks_init(struct tri_mpsc *c)
     _Static_assert(offsetof(struct tri_block, rcu) == 0, "the cast in block_free()");
     if (!b)
         return -ENOMEM;
-    tri_mpsc_rx(c)->head_block = b;
+    c->head_block = b;
     atomic_init(&tri_mpsc_tx(c)->tail_block, b);
     return 0;
 }
@@ -72,7 +72,7 @@ void tri_blocks_fini(struct tri_mpsc *c)
 {
     struct tri_block *b, *next;
 
-    for (b = tri_mpsc_rx(c)->head_block; b; b = next) {
+    for (b = c->head_block; b; b = next) {
         /* relaxed: nobody else is left. */
         next = atomic_load_explicit(&b->next, memory_order_relaxed);
         free(b);
@@ -165,14 +165,14 @@ static void retire_head(struct tri_mpsc *c, struct tri_block *b, struct tri_bloc
     /* release: as in block_of(). relaxed on failure: it is further on already. */
     (void)atomic_compare_exchange_strong_explicit(&tri_mpsc_tx(c)->tail_block, &expected, next,
                                                   memory_order_release, memory_order_relaxed);
-    tri_mpsc_rx(c)->head_block = next;
+    c->head_block = next;
     tri_rcu_retire(&b->rcu, block_free);
 }
 
 /* @pos is head or, while several are taken at once, a little further. */
 struct tri_cell *tri_blocks_head_cell(struct tri_mpsc *c, uint64_t pos)
 {
-    struct tri_block *b = tri_mpsc_rx(c)->head_block, *next;
+    struct tri_block *b = c->head_block, *next;
 
     if (pos - b->start >= N_SLOT) {
         /* acquire: the fields of the block; pairs with block_after(). */

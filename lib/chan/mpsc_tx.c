@@ -33,13 +33,15 @@ static inline bool is_near(const struct tri_mpsc *c, uint64_t pos, uint64_t head
 static inline bool has_room(struct tri_mpsc *c, uint64_t pos)
 {
     struct tri_mpsc_tx_side *tx = tri_mpsc_tx(c);
-    /* acquire: pairs with the release below, and through it with the receiver's. */
-    uint64_t head = atomic_load_explicit(&tx->head_seen, memory_order_acquire);
+    uint64_t head;
 
-    if (tri_likely(is_near(c, pos, head)))
+    /* acquire: pairs with the release below, and through it with the receiver's. */
+    if (c->apart && is_near(c, pos, atomic_load_explicit(&tx->head_seen, memory_order_acquire)))
         return true;
     /* acquire: the receiver has read the cells before head; pairs with its exchange. */
     head = atomic_load_explicit(&tri_mpsc_rx(c)->head, memory_order_acquire);
+    if (!c->apart)
+        return is_near(c, pos, head);
     /* release: hands that on. It may go back when senders race: it is only a lower bound. */
     atomic_store_explicit(&tx->head_seen, head, memory_order_release);
     return is_near(c, pos, head);

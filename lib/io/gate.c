@@ -144,10 +144,8 @@ static bool gate_attempt(tr_arm *arm)
     unsigned n = atomic_load_explicit(&n_closed, memory_order_seq_cst);
 
     arm->result = 0;
-    if (stay->quota)
-        return tri_quota_has_room(stay->quota);
     if (n == stay->n_closed)
-        return false;
+        return stay->quota && tri_quota_has_room(stay->quota);
     stay->n_closed = n;
     return true;
 }
@@ -158,8 +156,8 @@ static bool gate_enroll(tr_arm *arm, struct tri_waiter *w)
 
     list_add(w);
     /* seq_cst: as in gate_attempt(). */
-    if (stay->quota ? !tri_quota_has_room(stay->quota)
-                    : atomic_load_explicit(&n_closed, memory_order_seq_cst) == stay->n_closed)
+    if (atomic_load_explicit(&n_closed, memory_order_seq_cst) == stay->n_closed &&
+        !(stay->quota && tri_quota_has_room(stay->quota)))
         return true;
     list_del(w);
     return false;

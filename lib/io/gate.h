@@ -25,12 +25,12 @@ void tri_quota_take(struct tri_quota *q);
 /* A socket is gone, or the acceptor. NULL: nothing. */
 void tri_quota_drop(struct tri_quota *q);
 
-/* A socket of this process was closed. Any thread. */
+/* A socket of this process was closed, perhaps the acceptor's own. Any thread. */
 void tri_gate_closed(void);
 
 /* One acceptor's stay. */
 struct tri_gate_stay {
-    struct tri_quota *quota; /* waits for room in it; NULL: for any close */
+    struct tri_quota *quota; /* room in it ends the wait too; NULL: none */
     unsigned n_closed;       /* closes seen */
     bool is_inside;
 };
@@ -42,8 +42,8 @@ void tri_gate_leave(struct tri_gate_stay *stay);
 bool tri_quota_has_room(const struct tri_quota *q);
 
 /*
- * Inside: waits for room in the quota, or for a close since the last look.
- * Returns: 0, or as every wait.
+ * Inside: waits for a close since the last look (or the enter), or for room in the quota.
+ * Returns: 0: look again.  Or as every wait.
  */
 int tri_gate_wait(struct tri_gate_stay *stay, tr_time deadline);
 

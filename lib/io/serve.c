@@ -13,7 +13,8 @@
  * filter in the kernel that drops their first packet (the client's kernel sends it again, and
  * then finds the port closed); then everything in the queue is taken and served like the others,
  * as far as descriptors and max_open allow; then the listener closes. What is left is a handshake
- * whose last packet is under way in this very moment: it is refused by a reset.
+ * whose last packet is under way in this very moment: it is refused by a reset. A listener that
+ * was adopted gets no filter: it may live on in the process that gave it to us.
  */
 #include "config.h"
 
@@ -93,6 +94,8 @@ static int take(struct server *v)
 {
     int r;
 
+    if (tri_sock_is_closed(v->listener))
+        return -EBADF;
     if (!have_spare(v))
         return -ENOMEM;
     r = tri_accept_try(v->listener, v->spare);
@@ -112,7 +115,7 @@ static int wait_for_room(struct server *v)
     if (!v->quota || tri_quota_has_room(v->quota))
         return 0;
     tri_gate_enter(&v->for_room);
-    while (r == 0 && !tri_quota_has_room(v->quota))
+    while (r == 0 && !tri_quota_has_room(v->quota) && !tri_sock_is_closed(v->listener))
         r = tri_gate_wait(&v->for_room, v->deadline);
     tri_gate_leave(&v->for_room);
     return r;
@@ -205,7 +208,8 @@ static int sweep(struct server *v)
 {
     int r = 0;
 
-    refuse_new(&v->listener->fd);
+    if (!v->listener->is_shared)
+        refuse_new(&v->listener->fd);
     for (unsigned i = 0; r == 0 && i < SWEEP_MAX; i++) {
         if ((v->quota && !tri_quota_has_room(v->quota)) || !have_spare(v) ||
             tri_accept_try(v->listener, v->spare) < 0)

@@ -81,6 +81,7 @@ void tri_sock_open(struct tri_sock *k, enum tri_sock_kind kind, struct tri_backe
 {
     k->kind = kind;
     k->peer_kind = TRI_SOCK_TCP;
+    k->is_shared = false;
     k->ops = NULL;
     k->self = NULL;
     k->quota = NULL;
@@ -183,6 +184,7 @@ int tr_sock_adopt(int fd, tr_sock *ret_sock)
     }
     tri_sock_open(k, listens ? TRI_SOCK_LISTENER : (enum tri_sock_kind)kind, b, fd);
     k->peer_kind = (enum tri_sock_kind)kind;
+    k->is_shared = true;
     *ret_sock = (tr_sock){ k };
     return 0;
 }
@@ -297,6 +299,7 @@ static void expel(struct tri_sock *k, unsigned hold)
             (void)k->ops->shutdown(SHUT_RDWR, k->self);
     } else {
         tri_fd_rouse(&k->fd); /* its attempt then finds CLOSED */
+        tri_gate_closed();    /* and so does an acceptor that waits there */
     }
     tri_sock_leave(k, hold);
 }

@@ -47,6 +47,7 @@ struct tri_sock {
     atomic_uint use;              /* enum tri_sock_use */
     enum tri_sock_kind kind;      /* constant while in use, as all below to quota */
     enum tri_sock_kind peer_kind; /* of a listener: what it accepts */
+    bool is_shared;               /* other processes may have it too: it was adopted */
     struct tri_fd fd;             /* not for TRI_SOCK_CUSTOM */
     /* A short count means that the next call would block: TCP and pipes in the kernel give and
      * take all they can; a unix stream stops short where descriptors are passed along. */

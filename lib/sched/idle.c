@@ -45,6 +45,11 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
+int tri_trace_signal(void)
+{
+    return SIGRTMAX - 2;
+}
+
 static int start_locked(struct tri_runtime *rt, struct tri_worker *w)
 {
     sigset_t all, old;
@@ -53,6 +58,7 @@ static int start_locked(struct tri_runtime *rt, struct tri_worker *w)
     if (w->started)
         return 0;
     sigfillset(&all);
+    sigdelset(&all, tri_trace_signal());
     (void)pthread_sigmask(SIG_SETMASK, &all, &old); /* a worker takes no signal */
     r = -pthread_create(&w->thread, NULL, thread_main, w);
     (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
@@ -219,6 +225,11 @@ static void doze(struct tri_worker *w, tr_time deadline)
     if (!atomic_load_explicit(&w->rt->stopping, memory_order_acquire))
         tri_worker_poll(w, next < deadline ? next : deadline);
     tri_worker_take_in(w); /* and the sleep mark away */
+    /* seq_cst: after the sleep mark has gone; the conductor sets unwatched and then looks for the
+     * marks once more. One of the two sees the other. */
+    if (tri_unlikely(atomic_load(&w->rt->unwatched)) &&
+        atomic_exchange_explicit(&w->rt->unwatched, false, memory_order_relaxed))
+        tri_runtime_kick(w->rt);
     tri_worker_maintain(w, false);
 }
 
@@ -248,6 +259,12 @@ void tri_idle(struct tri_worker *w)
 
     if (idle_fn)
         idle_fn();
+    if (tri_unlikely(rt->first_idle != NULL) && w->index == 0) { /* only worker 0 clears it */
+        void (*fn)(struct tri_runtime *) = rt->first_idle;
+
+        rt->first_idle = NULL;
+        fn(rt);
+    }
     memset(s.top, 0xff, rt->n_worker * sizeof s.top[0]);
     tri_worker_maintain(w, true);
     while (!has_work(w) && !atomic_load_explicit(&rt->stopping, memory_order_acquire)) {

@@ -125,6 +125,8 @@ int tri_wait_blocking(tr_arm *arm, tr_time deadline, const void *caller)
     struct tri_waiter w = { .value = arm->value };
     int r = 0;
 
+    if (tri_unlikely(tri_is_forked()))
+        return -EOWNERDEAD;
     if (worker)
         return refuse_actor(worker, arm->ops->what, caller);
     if (!p)

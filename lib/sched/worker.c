@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #include "base/relax.h"
 #include "mem/fault.h"
@@ -19,6 +20,7 @@ enum {
 static const tr_time POLL_SPAN = TR_US(50);
 
 _Thread_local struct tri_worker *tri_tls_worker __attribute__((tls_model("initial-exec")));
+atomic_bool tri_forked;
 
 static void (*event_fn)(void *data, uint32_t events);
 static void (*handler_fn)(struct tri_worker *w, struct tri_actor *a);
@@ -68,10 +70,10 @@ struct tri_poller *tri_self_poller(void)
 
 void tri_self_spread(bool on)
 {
-    struct tri_worker *w = tri_worker_self();
+    struct tri_task *self = tri_self();
 
-    if (w)
-        w->spread = on;
+    if (self)
+        self->frame->spread = on;
 }
 
 /* ---- looking at the outside ---- */
@@ -235,6 +237,23 @@ void tri_worker_ready(struct tri_actor *a)
         inbox_push(home, a);
 }
 
+void tri_wake_from_signal(struct tri_wakee *w)
+{
+    struct tri_actor *a;
+
+    /* As in tri_wake(). */
+    if (atomic_fetch_or_explicit(&w->word, TRI_READY, memory_order_acq_rel) & TRI_READY)
+        return;
+    if (tri_wakee_kind(w) == TRI_KIND_THREAD) {
+        tri_thread_wake(w);
+        return;
+    }
+    a = tri_actor_of(w);
+    /* acquire: as in tri_worker_ready(). The queues of the interrupted worker may be half changed;
+     * its inbox is one word. */
+    inbox_push(atomic_load_explicit(&a->home, memory_order_acquire), a);
+}
+
 void tri_wakee_queue(struct tri_wakee *wakee)
 {
     if (tri_unlikely(tri_wakee_kind(wakee) == TRI_KIND_THREAD))
@@ -382,7 +401,7 @@ void tri_worker_run_task(struct tri_worker *w, struct tri_task *t)
     w->task = t;
     w->budget = TRI_BUDGET;
     /* relaxed: the conductor only looks. */
-    atomic_store_explicit(&w->shown, t, memory_order_relaxed);
+    atomic_store_explicit(&w->shown, &t->a, memory_order_relaxed);
 }
 
 struct tri_context *tri_worker_board(struct tri_worker *w, struct tri_actor *a)
@@ -434,7 +453,10 @@ static void run(struct tri_worker *w, struct tri_actor *a)
         /* relaxed: see home in actor.h; published when it is queued again. */
         atomic_store_explicit(&a->home, w, memory_order_relaxed);
         w->handler = a;
+        /* relaxed: the conductor only looks. */
+        atomic_store_explicit(&w->shown, a, memory_order_relaxed);
         handler_fn(w, a);
+        atomic_store_explicit(&w->shown, NULL, memory_order_relaxed);
         w->handler = NULL;
         return;
     }
@@ -452,6 +474,8 @@ void tri_worker_loop(struct tri_worker *w)
     struct tri_actor *a;
 
     tri_tls_worker = w;
+    /* relaxed: the conductor only looks. */
+    atomic_store_explicit(&w->tid, gettid(), memory_order_relaxed);
     tri_context_adopt(&w->ctx);
     /* acquire: what was done before the stop is seen by whoever cleans up. */
     while (!atomic_load_explicit(&w->rt->stopping, memory_order_acquire)) {

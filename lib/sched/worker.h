@@ -41,7 +41,6 @@ struct tri_worker {
     struct tri_actor *handler;   /* the running one */
     int budget;                  /* operations left in this slice */
     unsigned lifo_runs;          /* picks from the LIFO slot in a row */
-    bool spread;                 /* spawns go to the least busy worker (tri_self_spread) */
     struct tri_actor *lifo;
     struct tri_runq own;
     struct tri_actor *overflow;  /* READY ones that may not or cannot go to hot or fresh now */
@@ -68,7 +67,10 @@ struct tri_worker {
     _Alignas(64) struct tri_inbox inbox;
     atomic_uint tick;            /* picks; the owner writes, watchers compare */
     atomic_uint n_spread;        /* tasks placed here by tri_self_spread that have not ended */
-    struct tri_task *_Atomic shown; /* the running task, for the conductor */
+    struct tri_actor *_Atomic shown; /* the running one, for the conductor */
+    atomic_int tid;              /* of the thread, once its loop runs */
+    /* Actors that have ended here; among them tasks that never ran. The owner writes. */
+    atomic_ulong n_ended, n_discarded;
 };
 
 extern _Thread_local struct tri_worker *tri_tls_worker
@@ -117,6 +119,14 @@ void tri_worker_ready(struct tri_actor *a);
 int tri_worker_place(struct tri_runtime *rt, struct tri_worker *from, struct tri_actor *a,
                      bool spread);
 
+/* One more, in a counter that only the calling thread writes. */
+static inline void tri_worker_count(atomic_ulong *n)
+{
+    /* relaxed, both: readers want a number, not an order. */
+    atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+}
+
 /* Takes in what other threads have put into the inbox. Owner only. */
 void tri_worker_take_in(struct tri_worker *w);
 
@@ -135,7 +145,8 @@ void tri_worker_switch(struct tri_worker *w, struct tri_task *self);
 static inline void tri_task_note(struct tri_task *self, const struct tri_arm_ops *what,
                                  const void *source)
 {
-    self->frame->wait_what = what;
+    /* relaxed, by the builtin: a report looks at it, see tri_scope_each(). */
+    __atomic_store_n(&self->frame->wait_what, what, __ATOMIC_RELAXED);
     self->frame->wait_source = source;
 }
 

@@ -259,19 +259,59 @@ STEP_TEST(mpsc_forms, send_arm_that_loses_has_sent_nothing)
     close_channel();
 }
 
-/* Both arms become ready before the chooser runs: one message goes one way, the place to the next. */
-STEP_TEST(mpsc_forms, place_of_a_send_arm_that_loses_goes_to_the_next)
+STEP_TEST(mpsc_forms, place_kept_for_a_send_arm_is_not_taken_by_a_try_send)
 {
     struct item m = item(3);
     itemq_tx other;
 
     park_chooser(root, 2, &other);
+    check_eq(take(), 1);
+    check_eq(itemq_try_send(&tx, &m), -EAGAIN, "there is room, for the first in line");
+    step_until(chosen != -1);
+    check_eq(chosen, SEND);
+    check_eq(take(), 2);
+    check_eq(itemq_try_send(&tx, &m), 0);
+    itemq_tx_close(&other);
+    close_channel();
+}
+
+static int next_result = 1;
+
+TR_TASK(next_sender, struct chooser, chooser_drop);
+
+static int next_sender(struct chooser *c)
+{
+    next_result = itemq_send(&c->tx, &c->m, TR_NEVER);
+    return 0;
+}
+
+static bool is_line_of_two(void)
+{
+    struct tri_waiter *w = tri_waitq_first(&rx.end.chan->line);
+
+    return w && w->next != w;
+}
+
+/* Both arms become ready before the chooser runs: whichever it takes, the next one in line goes on. */
+STEP_TEST(mpsc_forms, place_of_a_send_arm_that_loses_goes_to_the_next)
+{
+    struct chooser next = { .m = item(4) };
+    struct item m = item(3);
+    itemq_tx other;
+
+    park_chooser(root, 2, &other);
+    next.tx = itemq_tx_clone(&tx);
+    need_eq(next_sender_spawn(root, &next, NULL), 0);
+    step_until(is_line_of_two());
     check_eq(itemq_try_send(&other, &m), 0);
     check_eq(take(), 1);
     step_until(chosen != -1);
-    check_eq(itemq_len(&rx), chosen == SEND);
-    put(chosen == SEND ? take() : 4);
-    check_eq(itemq_len(&rx), 1);
+    if (chosen == SEND)
+        check_eq(take(), 2);
+    step_until(next_result != 1);
+    check_eq(next_result, 0);
+    check_eq(take(), 4);
+    check(!has_line());
     itemq_tx_close(&other);
     close_channel();
 }

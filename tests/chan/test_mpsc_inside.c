@@ -159,7 +159,8 @@ static void check_in_place(bool rx_first)
 
     need(mem);
     memset(mem, 0xee, size + 1);
-    c = tri_mpsc_init_at(mem, &itemq_tri_type, 3, release);
+    tri_mpsc_set_release_fn(release);
+    c = tri_mpsc_init_at(mem, &itemq_tri_type, 3);
     tx = (itemq_tx){ { .chan = c } };
     rx = (itemq_rx){ { .chan = c } };
     for (uint32_t i = 0; i < 10; i++) {
@@ -236,5 +237,25 @@ TR_TEST(mpsc_inside, unbounded_send_without_memory_keeps_message_and_position)
         need_eq(itemq_try_recv(&rx, &m), 0);
         need_eq(m.id, id);
     }
+    close_channel();
+}
+
+/* As if the senders that went on had not moved tail_block yet. */
+TR_TEST(mpsc_inside, drained_block_is_out_of_the_senders_reach)
+{
+    struct tri_block *first, *next;
+    uint32_t id;
+
+    need_eq(itemq_new(TR_UNBOUNDED, &tx, &rx), 0);
+    first = atomic_load(&tri_mpsc_tx(tx.end.chan)->tail_block);
+    for (id = 1; id <= 33; id++)
+        need_eq(send_id(id), 0);
+    atomic_store(&tri_mpsc_tx(tx.end.chan)->tail_block, first);
+    for (id = 1; id <= 33; id++)
+        need_eq(itemq_try_recv(&rx, &(struct item){ 0 }), 0);
+    next = atomic_load(&tri_mpsc_tx(tx.end.chan)->tail_block);
+    check_ne(next, first);
+    check_eq(next, rx.end.chan->head_block);
+    check_eq(send_id(34), 0);
     close_channel();
 }

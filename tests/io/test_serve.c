@@ -2,8 +2,8 @@
 /* test_serve.c - the accept loop: what it takes, when it pauses, how it ends. */
 #include "config.h"
 
-#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -240,16 +240,23 @@ ACTOR_TEST(serve, max_open_leaves_the_others_in_the_queue)
     close_clients();
 }
 
-static rlim_t n_descriptors(void)
+/* Whether it waits for connections, for room or for descriptors. */
+ACTOR_TEST(serve, close_of_the_listener_by_another_task_ends_it)
 {
-    DIR *dir = opendir("/proc/self/fd");
-    rlim_t n = 0;
+    const struct tr_serve_opts one = { .max_open = 1 };
+    tr_scope scope TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
+    tr_sock copy = listener;
+    int result = 99;
 
-    while (dir && readdir(dir))
-        n++;
-    if (dir)
-        closedir(dir);
-    return n - 3; /* "." and ".." and its own */
+    connect_clients(2);
+    start_door(&scope,
+               (struct door){ .opts = &one, .deadline = TR_NEVER, .ret_result = &result });
+    check_eq(answer(0, TR_S(5)), 3);
+    check_eq(answer(1, TR_MS(10)), -ETIMEDOUT);
+    tr_sock_close(&copy);
+    close_clients();
+    check_eq(tr_scope_join(&scope, tr_after(TR_S(5))), 0);
+    check_eq(result, -EBADF);
 }
 
 static double cpu_seconds(void)
@@ -260,14 +267,18 @@ static double cpu_seconds(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* Limits the process to @n descriptors more than are open. */
-static struct rlimit limit_descriptors(rlim_t n)
+/* Limits the process to @n descriptors more than are open: the limit is one of their numbers. */
+static struct rlimit limit_descriptors(int n)
 {
     struct rlimit was, now;
+    int fd = 0;
 
+    for (;; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && n-- == 0)
+            break;
     getrlimit(RLIMIT_NOFILE, &was);
     now = was;
-    now.rlim_cur = n_descriptors() + n;
+    now.rlim_cur = (rlim_t)fd;
     check_eq(setrlimit(RLIMIT_NOFILE, &now), 0);
     return was;
 }
@@ -288,9 +299,9 @@ ACTOR_TEST(serve, without_descriptors_it_pauses_and_goes_on_when_one_closes)
         check_eq(answer(i, TR_S(5)), 3, "open connections are served");
 
     cpu = cpu_seconds();
-    check_eq(tr_sleep(tr_after(TR_MS(500))), 0);
+    check_eq(tr_sleep(tr_after(TR_MS(700))), 0); /* into a pause that is long */
     cpu = cpu_seconds() - cpu;
-    check(cpu < 0.025 || tri_guard_is_slow(), "under 5 % of a CPU while starved");
+    check(cpu < 0.035 || tri_guard_is_slow(), "under 5 % of a CPU while starved");
     check_eq(atomic_load(&n_started), 5u);
     check_eq(atomic_load(&n_starved), 1u, "told once");
 
@@ -319,7 +330,7 @@ ACTOR_TEST(serve, accept_without_descriptors_leaves_the_connection_waiting)
 
     connect_clients(1);
     was = limit_descriptors(0);
-    check_eq(tr_accept(&listener, TR_NEVER, &s), -EMFILE);
+    check_eq(tr_accept(&listener, tr_after(TR_S(5)), &s), -EMFILE);
     check_eq(tr_try_accept(&listener, &s), -EMFILE);
     check_eq(setrlimit(RLIMIT_NOFILE, &was), 0);
     check_eq(tr_accept(&listener, TR_NEVER, &s), 0, "without a new event");
@@ -372,8 +383,8 @@ static int serve_on_two(tr_scope *root, void *arg)
     check_eq(tr_scope_drain(&scope, tr_after(TR_S(5))), 0);
     close_clients();
     check_eq(atomic_load(&worker_seen[0]) + atomic_load(&worker_seen[1]), (unsigned)MANY);
-    check_ge(atomic_load(&worker_seen[0]), MANY / 2u - 2);
-    check_ge(atomic_load(&worker_seen[1]), MANY / 2u - 2);
+    check_ge(atomic_load(&worker_seen[0]), MANY / 4u);
+    check_ge(atomic_load(&worker_seen[1]), MANY / 4u);
     return 0;
 }
 

@@ -154,6 +154,43 @@ ACTOR_TEST(tcp, connect_keeps_its_deadline)
     tr_sock_close(&l);
 }
 
+struct connector {
+    const char *address;
+    int *ret_result;
+};
+TR_TASK(connector, struct connector, tr_nodrop);
+
+/* Connects until one has to wait. */
+static int connector(struct connector *c)
+{
+    tr_sock s[8] = { { NULL } };
+
+    *c->ret_result = 0;
+    for (int i = 0; i < 8 && *c->ret_result == 0; i++)
+        *c->ret_result = tr_tcp_connect(c->address, TR_UNTIL_DRAIN, &s[i]);
+    for (int i = 0; i < 8; i++)
+        tr_sock_close(&s[i]);
+    return 0;
+}
+
+ACTOR_TEST(tcp, connect_ends_at_a_drain)
+{
+    const struct tr_listen_opts tiny = { .backlog = 1 };
+    tr_scope scope TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
+    tr_sock l = { NULL };
+    char address[32];
+    int result = 99;
+
+    need_eq(tr_tcp_listen("127.0.0.1:0", &tiny, &l), 0);
+    snprintf(address, sizeof address, "127.0.0.1:%d", tr_sock_port(&l));
+    check_eq(connector_spawn(&scope, &(struct connector){ address, &result }, NULL), 0);
+    while (result == 99)
+        need_eq(tr_yield(), 0);
+    check_eq(tr_scope_drain(&scope, tr_after(TR_S(5))), 0);
+    check_eq(result, -ESHUTDOWN);
+    tr_sock_close(&l);
+}
+
 /* ---- accept ---- */
 
 ACTOR_TEST(tcp, accept_of_a_connection_is_no_listener)

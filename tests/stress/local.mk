@@ -1,4 +1,7 @@
 # stress_tests += tests/stress/stress_x, and tests_stress_stress_x_LDADD = $(LDADD_STRESS)
+
+stress_tests += tests/stress/sock
+tests_stress_sock_LDADD = $(LDADD_STRESS)
 stress_tests += tests/stress/mpsc tests/stress/oneshot tests/stress/watch
 tests_stress_mpsc_LDADD = $(LDADD_STRESS)
 tests_stress_oneshot_LDADD = $(LDADD_STRESS)

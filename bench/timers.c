@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * timers.c - what a deadline costs: of a wait that is ready at once, of one that suspends and
+ * takes its deadline back, and how late the end of a sleep is on an idle machine.
+ */
+#include "config.h"
+
+#include <errno.h>
+
+#include "bench.h"
+
+TR_ONESHOT(cue, uint64_t, tr_nodrop);
+
+/* ---- timers: "does nobody want the value?" of a oneshot without receiver is ready ---- */
+
+enum { READY_CALLS = 10000000 };
+
+static int ready_calls(cue_tx *tx, struct bench_load *load)
+{
+    int r = 0;
+
+    for (int i = 0; i < READY_CALLS && r == 0; i++) {
+        r = cue_closed(tx, tr_after(TR_S(5)));
+        load->n++;
+    }
+    return r;
+}
+
+static int timers_root(tr_scope *unused, void *arg)
+{
+    struct bench_load *load = arg;
+    cue_tx tx TR_CLEANUP(cue_tx_close) = { 0 };
+    cue_rx rx = { 0 };
+    int r = cue_new(&tx, &rx);
+    int64_t start;
+
+    (void)unused;
+    cue_rx_close(&rx);
+    if (r < 0)
+        return r;
+    start = bench_clock();
+    r = ready_calls(&tx, load);
+    load->elapsed = bench_clock() - start;
+    return r;
+}
+
+static int timers(const struct bench_metric *m)
+{
+    struct bench_load load = { .m = m };
+
+    if (bench_run(m, timers_root, &load) < 0 || bench_check(&load, READY_CALLS, 0) < 0)
+        return -1;
+    bench_tell_rate(&load, READY_CALLS, "ops/s");
+    return 0;
+}
+
+/* ---- timers_reg: the partner sends when the receiver waits, and yields ---- */
+
+enum { WAITING_CALLS = 2000000 };
+
+struct partner {
+    numq_tx tx;
+};
+
+static void partner_drop(struct partner *p)
+{
+    numq_tx_close(&p->tx);
+}
+TR_TASK(partner, struct partner, partner_drop);
+
+static int partner(struct partner *p)
+{
+    for (uint64_t i = 0; i < WAITING_CALLS; i++) {
+        uint64_t v = i;
+        int r;
+
+        while ((r = numq_try_send(&p->tx, &v)) == -EAGAIN)
+            if ((r = tr_yield()) < 0)
+                return r;
+        if (r < 0 || (r = tr_yield()) < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int waiting_calls(numq_rx *rx, struct bench_load *load)
+{
+    uint64_t v;
+    int r;
+
+    for (uint64_t i = 0; i < WAITING_CALLS; i++) {
+        if ((r = numq_try_recv(rx, &v)) != -EAGAIN) /* it must suspend */
+            return r < 0 ? r : -EBADMSG;
+        r = numq_recv(rx, tr_after(TR_S(5)), &v);
+        if (r < 0)
+            return r;
+        load->n++;
+        load->sum += v;
+    }
+    return 0;
+}
+
+static int reg_root(tr_scope *unused, void *arg)
+{
+    struct bench_load *load = arg;
+    struct partner p TR_CLEANUP(partner_drop) = { 0 };
+    numq_rx rx TR_CLEANUP(numq_rx_close) = { 0 };
+    tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
+    int64_t start;
+    int r;
+
+    (void)unused;
+    if ((r = numq_new(1, &p.tx, &rx)) < 0 || (r = partner_spawn(&s, &p, NULL)) < 0)
+        return r;
+    start = bench_clock();
+    r = waiting_calls(&rx, load);
+    load->elapsed = bench_clock() - start;
+    return r < 0 ? r : tr_scope_join(&s, TR_NEVER);
+}
+
+static int timers_reg(const struct bench_metric *m)
+{
+    struct bench_load load = { .m = m };
+
+    if (bench_run(m, reg_root, &load) < 0 ||
+        bench_check(&load, WAITING_CALLS, bench_sum(WAITING_CALLS)) < 0)
+        return -1;
+    bench_tell_rate(&load, WAITING_CALLS, "ops/s");
+    return 0;
+}
+
+/* ---- timer_lateness: 500 sleeps of 1 to 9 ms, one after the other ---- */
+
+enum { SLEEPS = 500 };
+
+static int lateness_root(tr_scope *unused, void *arg)
+{
+    int64_t *late = arg;
+    uint64_t seed = BENCH_SEED;
+
+    (void)unused;
+    for (int i = 0; i < SLEEPS; i++) {
+        tr_time until = tr_after(TR_MS(1) + (tr_time)(bench_random(&seed) % 8000) * TR_US(1));
+        int r = tr_sleep(until);
+
+        late[i] = tr_now() - until;
+        if (r < 0 || late[i] < 0)
+            return r < 0 ? r : -EBADMSG; /* never early */
+    }
+    return 0;
+}
+
+static int lateness(const struct bench_metric *m)
+{
+    int64_t late[SLEEPS];
+
+    if (bench_run(m, lateness_root, late) < 0)
+        return -1;
+    bench_sort(late, SLEEPS);
+    bench_tell(m->name, (double)late[99 * SLEEPS / 100] / 1e3, "us");
+    return 0;
+}
+
+const struct bench_metric bench_timers[] = {
+    { "timers", timers, .n_worker = 2 },
+    { "timers_reg", timers_reg, .n_worker = 2 },
+    { "timer_lateness_p99", lateness, .n_worker = 2 },
+    { .name = NULL },
+};

@@ -1,0 +1,26 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# check-hello.sh - each small example prints what its first comment says.
+# shellcheck source=examples/support/check.sh
+. "${top_srcdir:-.}/examples/support/check.sh"
+
+# prints WANTED EXAMPLE [ARG...]: its lines, joined by "; ", and its exit status
+prints()
+{
+    local wanted=$1 name=$2 out
+    shift
+
+    out=$("$examples/$name" "${@:2}" 2>&1; echo "exit $?")
+    is "$name prints what it promises" "$(joined <<<"$out")" "$wanted"
+}
+
+prints '42; exit 0' ask-reply 6 7
+prints 'ask-reply: invalid argument (EINVAL); exit 1' ask-reply
+prints '1 + 2 + 3 = 6; exit 0' hello-handler
+prints '3 messages, 1 + 2 + 3 = 6; exit 0' hello-mpsc
+prints '6 * 7 = 42; no second value; exit 0' hello-oneshot
+prints 'patient: cancelled; patient: cleaned up; scope: clumsy failed, nothing is left; exit 0' hello-scope
+prints 'job 1; job 2; job 3; no more jobs; time is up; exit 0' hello-select
+prints '1; 2; 3; 4; 5; exit 0' hello-thread
+prints 'cold; warm; over; exit 0' hello-watch
+done_checking
