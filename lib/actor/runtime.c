@@ -196,6 +196,8 @@ static void workers_join(struct tri_runtime *rt)
         if (started)
             (void)pthread_join(rt->workers[i]->thread, NULL);
     }
+    for (unsigned i = 0; i < rt->n_worker; i++)
+        tri_worker_left_alone(rt->workers[i]);
 }
 
 /* ---- the root ---- */

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include "base/relax.h"
@@ -219,10 +220,31 @@ void tri_worker_take_in(struct tri_worker *w)
     }
 }
 
+/*
+ * A thread that is no worker of this runtime is not joined at its end, and once it has pushed @a
+ * the end may come: so it counts itself in before the push, and out after its last touch of @w.
+ * tri_worker_left_alone() waits for it.
+ */
 static void inbox_push(struct tri_worker *w, struct tri_actor *a)
 {
+    struct tri_worker *here = tri_worker_self();
+    bool foreign = !here || here->rt != w->rt;
+
+    if (foreign)
+        /* relaxed: published by the push, which whoever ends the runtime has seen. */
+        atomic_fetch_add_explicit(&w->n_pushing, 1, memory_order_relaxed);
     if (tri_inbox_push(&w->inbox, a))
         w->rt->backend->ops->poller_wake(w->poller);
+    if (foreign)
+        /* release: our last touch; pairs with the acquire in tri_worker_left_alone(). */
+        atomic_fetch_sub_explicit(&w->n_pushing, 1, memory_order_release);
+}
+
+void tri_worker_left_alone(struct tri_worker *w)
+{
+    /* acquire: see inbox_push(). A thread that was preempted there holds us up, briefly. */
+    while (atomic_load_explicit(&w->n_pushing, memory_order_acquire) > 0)
+        (void)sched_yield();
 }
 
 void tri_worker_ready(struct tri_actor *a)

@@ -65,6 +65,7 @@ struct tri_worker {
     _Alignas(64) struct tri_deque fresh;
     _Alignas(64) struct tri_deque hot;
     _Alignas(64) struct tri_inbox inbox;
+    atomic_uint n_pushing;       /* foreign threads that may still touch us; they write */
     atomic_uint tick;            /* picks; the owner writes, watchers compare */
     atomic_uint n_spread;        /* tasks placed here by tri_self_spread that have not ended */
     struct tri_actor *_Atomic shown; /* the running one, for the conductor */
@@ -103,6 +104,9 @@ void tri_worker_fini(struct tri_worker *w);
 
 /* Runs actors on the calling thread until rt->stopping. */
 void tri_worker_loop(struct tri_worker *w);
+
+/* Waits until no foreign thread that has woken an actor of @w touches @w any more. */
+void tri_worker_left_alone(struct tri_worker *w);
 
 /* Wakes every worker of @rt, for a stop. */
 void tri_worker_rouse_all(struct tri_runtime *rt);
