@@ -93,11 +93,13 @@ void tri_worker_summon(struct tri_runtime *rt)
     /* relaxed: a hint; start_locked() decides. */
     if (atomic_load_explicit(&rt->n_started, memory_order_relaxed) == rt->n_worker)
         return;
+    tri_lock_acquire(&rt->start_lock);
     for (unsigned i = 0; i < rt->n_worker; i++) {
         w = rt->workers[i];
-        if (!w->started && tri_idle_start(rt, w) == 0)
-            return;
+        if (!w->started && start_locked(rt, w) == 0)
+            break;
     }
+    tri_lock_release(&rt->start_lock);
 }
 
 void tri_worker_rouse_all(struct tri_runtime *rt)
@@ -259,7 +261,7 @@ void tri_idle(struct tri_worker *w)
 
     if (idle_fn)
         idle_fn();
-    if (tri_unlikely(rt->first_idle != NULL) && w->index == 0) { /* only worker 0 clears it */
+    if (w->index == 0 && tri_unlikely(rt->first_idle != NULL)) { /* only worker 0 looks at it */
         void (*fn)(struct tri_runtime *) = rt->first_idle;
 
         rt->first_idle = NULL;
