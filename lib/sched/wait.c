@@ -75,8 +75,9 @@ static int refuse_stranger(void)
         return -EOWNERDEAD;
     if (w && w->handler)
         tri_tell(TR_EVENT_MISUSE,
-                 "handler '%s' called a function that waits; a handler may not: use a try form, "
-                 "its timer, or a task", w->handler->name);
+                 "%s '%s' called a function that waits; a handler and a drop may not: use a try "
+                 "form, a timer, or a task",
+                 tri_wakee_is_task(&w->handler->wakee) ? "task" : "handler", w->handler->name);
     else
         tri_tell(TR_EVENT_MISUSE, "a function that waits was called outside of a task; use its "
                                   "blocking form in a thread, its try form elsewhere");
