@@ -93,9 +93,12 @@ int tri_wait_enter_slow(struct tri_task *self)
         return refuse_stranger();
     /* relaxed: a cancel that is not seen now is seen by the park. */
     word = atomic_load_explicit(&self->a.wakee.word, memory_order_relaxed);
-    if ((word & TRI_CANCEL) && !is_shielded(self))
-        return refuse_cancelled(self);
     w = home_of(self);
+    if (word & TRI_CANCEL) {
+        if (!is_shielded(self))
+            return refuse_cancelled(self);
+        w->budget--; /* tri_wait_enter() does not count for the cancelled */
+    }
     if (w->budget <= 0)
         yield(self); /* its slice is over; the operation itself is not refused */
     return 0;
