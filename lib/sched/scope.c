@@ -201,8 +201,9 @@ void tri_scope_remove(struct tri_scope *s, struct tri_actor *a, int result, bool
 
 static void tell_actor(struct tri_actor *a, unsigned bits)
 {
-    /* release: what came before the stop is seen by who finds it. */
-    atomic_fetch_or_explicit(&a->wakee.word, bits, memory_order_release);
+    /* release: what came before the stop is seen by who finds it. acquire: if the actor has
+     * parked before, tri_wake() sees its home and does not take it for one that never ran. */
+    atomic_fetch_or_explicit(&a->wakee.word, bits, memory_order_acq_rel);
     tri_wake(&a->wakee);
 }
 

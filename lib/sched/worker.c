@@ -322,10 +322,10 @@ int tri_worker_place(struct tri_runtime *rt, struct tri_worker *from, struct tri
 
     if (tri_unlikely(spread || !from)) {
         w = least_busy(rt, from);
-        if (spread)
-            atomic_fetch_add_explicit(&w->n_spread, 1, memory_order_relaxed); /* an estimate */
         if (w != from && tri_idle_start(rt, w) < 0)
             w = from ? from : rt->workers[0];
+        if (spread)
+            atomic_fetch_add_explicit(&w->n_spread, 1, memory_order_relaxed); /* an estimate */
     }
     atomic_store_explicit(&a->home, w, memory_order_relaxed); /* published with the queue */
     if (w == from)
