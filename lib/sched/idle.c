@@ -21,12 +21,13 @@ enum {
 };
 
 static const tr_time NAP = TR_US(50);
+static const tr_time TRIM_AFTER = TR_MS(2);
 
-static void (*idle_fn)(void);
+static void (*_Atomic idle_fn)(void);
 
 void tri_worker_set_idle_fn(void (*fn)(void))
 {
-    idle_fn = fn;
+    atomic_store_explicit(&idle_fn, fn, memory_order_relaxed); /* a constant function */
 }
 
 /* ---- threads ---- */
@@ -180,8 +181,9 @@ static void steal_aged(struct tri_worker *w, struct tri_deque *from, struct tri_
 
 static bool has_work(struct tri_worker *w)
 {
-    return w->lifo || !tri_runq_is_empty(&w->own) || w->overflow || tri_deque_len(&w->fresh) > 0 || tri_deque_len(&w->hot) > 0 ||
-           !tri_inbox_is_idle(&w->inbox);
+    return w->lifo || w->overflow || !tri_runq_is_empty(&w->own) ||
+           !tri_runq_is_empty(&w->late) || tri_deque_len(&w->fresh) > 0 ||
+           tri_deque_len(&w->hot) > 0 || !tri_inbox_is_idle(&w->inbox);
 }
 
 static void look(struct tri_worker *w, struct sight *s)
@@ -253,15 +255,30 @@ static tr_time after(struct tri_worker *w, tr_time span)
     return b->ops->now(b) + span;
 }
 
+/* Sleeps; a worker that has slept for a while first gives back what it does not need. */
+static void sleep_or_trim(struct tri_worker *w)
+{
+    if (w->rt->virtual_time || w->trimmed) {
+        doze(w, TR_NEVER);
+        w->trimmed = false;
+        return;
+    }
+    doze(w, after(w, TRIM_AFTER));
+    if (!has_work(w))
+        w->trimmed = tri_stack_trim(&w->stacks, TRI_STACK_HOT / 4) == 0;
+}
+
 void tri_idle(struct tri_worker *w)
 {
     struct tri_runtime *rt = w->rt;
+    void (*flush)(void);
     struct sight s;
     unsigned naps = 0;
 
-    if (idle_fn)
-        idle_fn();
-    if (w->index == 0 && tri_unlikely(rt->first_idle != NULL)) { /* only worker 0 looks at it */
+    flush = atomic_load_explicit(&idle_fn, memory_order_relaxed);
+    if (flush)
+        flush();
+    if (w->index == 0 && tri_unlikely(rt->first_idle != NULL)) { /* worker 0 alone looks */
         void (*fn)(struct tri_runtime *) = rt->first_idle;
 
         rt->first_idle = NULL;
@@ -271,7 +288,7 @@ void tri_idle(struct tri_worker *w)
     tri_worker_maintain(w, true);
     while (!has_work(w) && !atomic_load_explicit(&rt->stopping, memory_order_acquire)) {
         if (rt->n_worker == 1) {
-            doze(w, TR_NEVER);
+            sleep_or_trim(w);
             continue;
         }
         look(w, &s);
@@ -291,8 +308,7 @@ void tri_idle(struct tri_worker *w)
             atomic_store_explicit(&rt->watching, true, memory_order_relaxed);
             continue;
         }
-        (void)tri_stack_trim(&w->stacks, TRI_STACK_HOT / 4);
-        doze(w, TR_NEVER);
+        sleep_or_trim(w);
         /* Summoned to watch, or woken for an actor: the first look tells. */
         naps = atomic_load_explicit(&rt->watching, memory_order_relaxed) ? 1 : 0;
     }

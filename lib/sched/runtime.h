@@ -44,6 +44,7 @@ struct tri_runtime {
     atomic_bool watching;     /* some worker looks for backlog, or is about to */
     atomic_bool stopping;     /* set once: workers leave their loops */
     atomic_uint level;        /* enum tr_level; only grows */
+    atomic_uint n_pushing;    /* foreign threads in the middle of a wake: see worker.c */
     struct tri_lock start_lock; /* starting threads; nothing is taken inside */
 
     atomic_uint kicks;        /* the conductor sleeps on it; anybody adds */

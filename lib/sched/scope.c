@@ -162,13 +162,13 @@ static void fail(struct tri_scope *s, struct tri_actor *a, int result, bool watc
         return;
     }
     if (is_vital(a)) {
-        tri_log("task '%s' is vital and failed: %s; draining", a->name, tr_strerror(result));
+        tri_log("task '%s' is vital and failed: %s; draining", tri_actor_name(a), tr_strerror(result));
         tri_scope_drain(s);
         if (s == s->rt->root)
             tri_actor_drain(&s->owner->a);
     } else if (!watched) {
         tri_tell(TR_EVENT_FAILED, "%s '%s' #%u failed: %s",
-                 tri_wakee_is_task(&a->wakee) ? "task" : "handler", a->name, a->slab_index,
+                 tri_wakee_is_task(&a->wakee) ? "task" : "handler", tri_actor_name(a), a->slab_index,
                  tr_strerror(result));
     }
 }

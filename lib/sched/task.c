@@ -131,7 +131,7 @@ static struct tri_task *task_new(struct tri_worker *w, const struct tri_task_typ
     }
     t->movable = opts && (opts->flags & TR_TASK_MOVABLE);
     t->a.wakee.pinned = false;
-    t->a.name = opts && opts->name ? opts->name : type->name;
+    t->name = opts && opts->name ? opts->name : type->name;
     t->a.spawn_pc = pc;
     /* relaxed, by the builtin: a report looks at it, see tri_scope_each(). */
     __atomic_store_n(&t->frame, NULL, __ATOMIC_RELAXED);
@@ -245,7 +245,7 @@ void tri_task_describe(void *top, char *buf, size_t n)
     const char *end = buf + n - 1;
     char *at = append(buf, end, "task '");
 
-    at = append(at, end, f->task->a.name);
+    at = append(at, end, f->task->name);
     at = append(at, end, "' #");
     at = append_number(at, end, f->task->a.slab_index);
     *at = '\0';
@@ -263,6 +263,7 @@ void tri_task_frame(struct tri_task *t, void *top)
     f->timed_out = false;
     f->open = false;
     f->spread = false;
+    f->yields = false;
     f->n_ignored = 0;
     f->n_shield = 0;
     f->wait_what = NULL;
@@ -346,6 +347,8 @@ void tri_task_end(struct tri_task *t, int result)
     arg_drop(t);
     if (t->frame->open && !t->movable)
         close_requests(t);
+    if (t->frame->yields)
+        tri_runq_release(&tri_worker_self()->late);
     __atomic_store_n(&t->frame, NULL, __ATOMIC_RELAXED); /* as in task_new() */
     finish(t, result);
 }
@@ -544,7 +547,7 @@ const char *tr_self_name(void)
 {
     struct tri_actor *a = running();
 
-    return a ? a->name : NULL;
+    return a ? tri_actor_name(a) : NULL;
 }
 
 static bool has_bit(unsigned bit)

@@ -112,7 +112,7 @@ static int refuse_actor(struct tri_worker *w, const char *what, const void *call
     tri_tell(TR_EVENT_MISUSE,
              "%s '%s' (spawned at %p) called the blocking form of '%s' at %p, which would stop "
              "its worker; use the form with a deadline in a task, a try form in a handler",
-             w->task ? "task" : "handler", a ? a->name : "?", a ? a->spawn_pc : NULL, what,
+             w->task ? "task" : "handler", a ? tri_actor_name(a) : "?", a ? a->spawn_pc : NULL, what,
              caller);
     return -EDEADLK;
 }

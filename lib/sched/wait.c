@@ -43,15 +43,25 @@ static bool is_shielded(struct tri_task *t)
            atomic_load_explicit(&home_of(t)->rt->level, memory_order_relaxed) < TR_LEVEL_ABORT;
 }
 
-static void yield(struct tri_task *self)
+/* Lets others run: behind those in @q. */
+static void yield(struct tri_task *self, struct tri_runq *q)
 {
-    struct tri_worker *w = home_of(self);
-
     if (self->movable)
         tri_worker_ready(&self->a);
     else
-        tri_runq_push(&w->own, &self->a);
-    tri_worker_switch(w, self);
+        tri_runq_push(q, &self->a);
+    tri_worker_switch(home_of(self), self);
+}
+
+/* The queue for those who give way; a task that is there once keeps a place in it. */
+static struct tri_runq *late_queue(struct tri_task *self)
+{
+    struct tri_worker *w = home_of(self);
+
+    if (self->movable || (!self->frame->yields && tri_runq_reserve(&w->late) < 0))
+        return &w->own;
+    self->frame->yields = true;
+    return &w->late;
 }
 
 /* A wait of a cancelled task: from the second one on it costs a turn. */
@@ -60,10 +70,10 @@ static int refuse_cancelled(struct tri_task *self)
     struct tri_frame *f = self->frame;
 
     if (f->n_ignored++ >= IGNORED_FREE)
-        yield(self);
+        yield(self, &home_of(self)->own);
     if (f->n_ignored == IGNORED_TOLD)
         tri_tell(TR_EVENT_OVERRUN, "task '%s' #%u was cancelled and has waited %u times since",
-                 self->a.name, self->a.slab_index, f->n_ignored);
+                 self->name, self->a.slab_index, f->n_ignored);
     return -ECANCELED;
 }
 
@@ -77,7 +87,8 @@ static int refuse_stranger(void)
         tri_tell(TR_EVENT_MISUSE,
                  "%s '%s' called a function that waits; a handler and a drop may not: use a try "
                  "form, a timer, or a task",
-                 tri_wakee_is_task(&w->handler->wakee) ? "task" : "handler", w->handler->name);
+                 tri_wakee_is_task(&w->handler->wakee) ? "task" : "handler",
+                 tri_actor_name(w->handler));
     else
         tri_tell(TR_EVENT_MISUSE, "a function that waits was called outside of a task; use its "
                                   "blocking form in a thread, its try form elsewhere");
@@ -100,7 +111,7 @@ int tri_wait_enter_slow(struct tri_task *self)
         w->budget--; /* tri_wait_enter() does not count for the cancelled */
     }
     if (w->budget <= 0)
-        yield(self); /* its slice is over; the operation itself is not refused */
+        yield(self, &w->own); /* its slice is over; the operation itself is not refused */
     return 0;
 }
 
@@ -272,6 +283,6 @@ int tr_yield(void)
     int r = tri_wait_enter(self);
 
     if (r == 0)
-        yield(self);
+        yield(self, late_queue(self));
     return r;
 }

@@ -3,7 +3,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <unistd.h>
 
 #include "base/relax.h"
@@ -23,20 +22,31 @@ static const tr_time POLL_SPAN = TR_US(50);
 _Thread_local struct tri_worker *tri_tls_worker __attribute__((tls_model("initial-exec")));
 atomic_bool tri_forked;
 
-static void (*event_fn)(void *data, uint32_t events);
-static void (*handler_fn)(struct tri_worker *w, struct tri_actor *a);
-static void (*handler_timer_fn)(struct tri_timer *t);
+static void (*_Atomic event_fn)(void *data, uint32_t events);
+static const struct tri_handler_fns *_Atomic handler_fns;
 
 void tri_worker_set_event_fn(void (*fn)(void *data, uint32_t events))
 {
-    event_fn = fn;
+    atomic_store_explicit(&event_fn, fn, memory_order_relaxed); /* see below */
 }
 
-void tri_worker_set_handler_fn(void (*run)(struct tri_worker *w, struct tri_actor *a),
-                               void (*timer)(struct tri_timer *t))
+void tri_worker_set_handler_fns(const struct tri_handler_fns *fns)
 {
-    handler_fn = run;
-    handler_timer_fn = timer;
+    /* relaxed, as event_fn: constants, set before the first handler or descriptor is made, which
+     * reaches a worker by a queue or the kernel. */
+    atomic_store_explicit(&handler_fns, fns, memory_order_relaxed);
+}
+
+static const struct tri_handler_fns *handlers(void)
+{
+    return atomic_load_explicit(&handler_fns, memory_order_relaxed);
+}
+
+const char *tri_actor_name(const struct tri_actor *a)
+{
+    if (tri_wakee_is_task(&a->wakee))
+        return ((const struct tri_task *)a)->name;
+    return handlers()->name(a);
 }
 
 __attribute__((noinline)) struct tri_worker *tri_worker_self(void)
@@ -88,7 +98,7 @@ static void expire(struct tri_worker *w, tr_time now)
     tri_list_init(&expired);
     (void)tri_wheel_expire(&w->wheel, now, &expired);
     while ((t = tri_wheel_pop(&expired)))
-        t->owner == TRI_KIND_HANDLER ? handler_timer_fn(t) : tri_task_timer_fired(t);
+        t->owner == TRI_KIND_HANDLER ? handlers()->timer_fired(t) : tri_task_timer_fired(t);
 }
 
 void tri_worker_poll(struct tri_worker *w, tr_time deadline)
@@ -97,7 +107,8 @@ void tri_worker_poll(struct tri_worker *w, tr_time deadline)
     int n = ops->poller_wait(w->poller, deadline, w->events, TRI_EVENTS);
 
     for (int i = 0; i < n; i++)
-        event_fn(w->events[i].data, w->events[i].events);
+        atomic_load_explicit(&event_fn, memory_order_relaxed)(w->events[i].data,
+                                                              w->events[i].events);
     if (n == -EDEADLK)
         tri_idle_deadlock(w);
 }
@@ -134,7 +145,8 @@ static void share(struct tri_worker *w, struct tri_deque *d, struct tri_actor *a
         return;
     }
     tri_deque_push(d, a);
-    tri_idle_backlog(w->rt);
+    if (tri_deque_len(d) > 1) /* no second worker for one runnable actor */
+        tri_idle_backlog(w->rt);
 }
 
 /* A task that stays, and has started: it is next, or at the end of the queue. */
@@ -224,30 +236,21 @@ void tri_worker_take_in(struct tri_worker *w)
 }
 
 /*
- * A thread that is no worker of this runtime is not joined at its end, and once it has pushed @a
- * the end may come: so it counts itself in before the push, and out after its last touch of @w.
- * tri_worker_left_alone() waits for it.
+ * Once the actor is in the inbox, it and the whole runtime may end before a foreign thread has
+ * done with the wake of the worker: rt->n_pushing keeps the runtime until then. Its own workers
+ * need no such thing, they are joined.
  */
-static void inbox_push(struct tri_worker *w, struct tri_actor *a)
+static void inbox_push(struct tri_worker *w, struct tri_actor *a, struct tri_worker *here)
 {
-    struct tri_worker *here = tri_worker_self();
-    bool foreign = !here || here->rt != w->rt;
+    struct tri_runtime *rt = w->rt;
+    bool foreign = !here || here->rt != rt;
 
-    if (foreign)
-        /* relaxed: published by the push, which whoever ends the runtime has seen. */
-        atomic_fetch_add_explicit(&w->n_pushing, 1, memory_order_relaxed);
+    if (foreign) /* relaxed: published with the push */
+        atomic_fetch_add_explicit(&rt->n_pushing, 1, memory_order_relaxed);
     if (tri_inbox_push(&w->inbox, a))
-        w->rt->backend->ops->poller_wake(w->poller);
-    if (foreign)
-        /* release: our last touch; pairs with the acquire in tri_worker_left_alone(). */
-        atomic_fetch_sub_explicit(&w->n_pushing, 1, memory_order_release);
-}
-
-void tri_worker_left_alone(struct tri_worker *w)
-{
-    /* acquire: see inbox_push(). A thread that was preempted there holds us up, briefly. */
-    while (atomic_load_explicit(&w->n_pushing, memory_order_acquire) > 0)
-        (void)sched_yield();
+        rt->backend->ops->poller_wake(w->poller);
+    if (foreign) /* release: our last touch of the runtime; pairs with the wait at its end */
+        atomic_fetch_sub_explicit(&rt->n_pushing, 1, memory_order_release);
 }
 
 void tri_worker_ready(struct tri_actor *a)
@@ -259,7 +262,7 @@ void tri_worker_ready(struct tri_actor *a)
     if (home == here && !(tri_wakee_kind(&a->wakee) == TRI_KIND_TASK && tri_task_of(a)->frame))
         ready_here(here, a);
     else
-        inbox_push(home, a);
+        inbox_push(home, a, here);
 }
 
 void tri_wake_from_signal(struct tri_wakee *w)
@@ -276,7 +279,7 @@ void tri_wake_from_signal(struct tri_wakee *w)
     a = tri_actor_of(w);
     /* acquire: as in tri_worker_ready(). The queues of the interrupted worker may be half changed;
      * its inbox is one word. */
-    inbox_push(atomic_load_explicit(&a->home, memory_order_acquire), a);
+    inbox_push(atomic_load_explicit(&a->home, memory_order_acquire), a, NULL);
 }
 
 void tri_wakee_queue(struct tri_wakee *wakee)
@@ -322,16 +325,21 @@ int tri_worker_place(struct tri_runtime *rt, struct tri_worker *from, struct tri
 
     if (tri_unlikely(spread || !from)) {
         w = least_busy(rt, from);
-        if (w != from && tri_idle_start(rt, w) < 0)
-            w = from ? from : rt->workers[0];
         if (spread)
             atomic_fetch_add_explicit(&w->n_spread, 1, memory_order_relaxed); /* an estimate */
+        if (w != from && tri_idle_start(rt, w) < 0) {
+            if (spread)
+                atomic_fetch_sub_explicit(&w->n_spread, 1, memory_order_relaxed);
+            w = from ? from : rt->workers[0];
+            if (spread)
+                atomic_fetch_add_explicit(&w->n_spread, 1, memory_order_relaxed);
+        }
     }
     atomic_store_explicit(&a->home, w, memory_order_relaxed); /* published with the queue */
     if (w == from)
         ready_here(w, a);
     else
-        inbox_push(w, a);
+        inbox_push(w, a, from);
     return 0;
 }
 
@@ -371,9 +379,9 @@ static void overflow_flush(struct tri_worker *w)
 /* Virtual time: whoever may run is chosen by the seed. */
 static struct tri_actor *pick_random(struct tri_worker *w)
 {
-    size_t n_own = w->own.tail - w->own.head + (w->lifo != NULL);
+    size_t n_own = tri_runq_len(&w->own) + (w->lifo != NULL), n_late = tri_runq_len(&w->late);
     size_t n_hot = tri_deque_len(&w->hot), n_fresh = tri_deque_len(&w->fresh);
-    size_t n = n_own + n_hot + n_fresh, k;
+    size_t n = n_own + n_late + n_hot + n_fresh, k;
 
     if (n == 0)
         return overflow_pop(w);
@@ -383,16 +391,33 @@ static struct tri_actor *pick_random(struct tri_worker *w)
     k = w->rt->backend->ops->random(w->rt->backend) % n;
     if (k < n_own)
         return tri_runq_pick(&w->own, k);
-    if (k < n_own + n_hot)
+    k -= n_own;
+    if (k < n_late)
+        return tri_runq_pick(&w->late, k);
+    k -= n_late;
+    if (k < n_hot)
         return oldest(&w->hot);
-    return (k - n_own - n_hot) % 2 ? oldest(&w->fresh) : tri_deque_take(&w->fresh);
+    return (k - n_hot) % 2 ? oldest(&w->fresh) : tri_deque_take(&w->fresh);
 }
 
-static struct tri_actor *pick_fair(struct tri_worker *w, unsigned tick)
+/* For each queue in turn: its oldest, or that of the next one. */
+static struct tri_actor *pick_fair(struct tri_worker *w, unsigned turn)
 {
-    struct tri_actor *a = oldest(tick & (FAIR_MASK + 1) ? &w->fresh : &w->hot);
+    struct tri_actor *a = NULL;
 
-    return a ? a : oldest(tick & (FAIR_MASK + 1) ? &w->hot : &w->fresh);
+    for (unsigned i = 0; i < 3 && !a; i++) {
+        switch ((turn + i) % 3) {
+        case 0:
+            a = oldest(&w->hot);
+            break;
+        case 1:
+            a = oldest(&w->fresh);
+            break;
+        default:
+            a = tri_runq_pop(&w->late);
+        }
+    }
+    return a;
 }
 
 struct tri_actor *tri_worker_pick(struct tri_worker *w)
@@ -410,7 +435,7 @@ struct tri_actor *tri_worker_pick(struct tri_worker *w)
         tri_worker_take_in(w);
     if (tri_unlikely(w->rt->virtual_time))
         return pick_random(w);
-    if (tri_unlikely((tick & FAIR_MASK) == 0) && (a = pick_fair(w, tick)))
+    if (tri_unlikely((tick & FAIR_MASK) == 0) && (a = pick_fair(w, tick / (FAIR_MASK + 1))))
         return a;
     a = w->lifo;
     if (a) {
@@ -424,8 +449,9 @@ struct tri_actor *tri_worker_pick(struct tri_worker *w)
         return a;
     if (tri_deque_len(&w->hot) > 0 && (a = oldest(&w->hot)))
         return a;
-    a = tri_deque_take(&w->fresh);
-    return tri_likely(a != NULL) ? a : overflow_pop(w);
+    if ((a = tri_deque_take(&w->fresh)) || (a = overflow_pop(w)))
+        return a;
+    return tri_runq_pop(&w->late);
 }
 
 /* ---- running ---- */
@@ -492,7 +518,7 @@ static void run(struct tri_worker *w, struct tri_actor *a)
         w->handler = a;
         /* relaxed: the conductor only looks. */
         atomic_store_explicit(&w->shown, a, memory_order_relaxed);
-        handler_fn(w, a);
+        handlers()->run(w, a);
         atomic_store_explicit(&w->shown, NULL, memory_order_relaxed);
         w->handler = NULL;
         return;

@@ -7,12 +7,13 @@
  *     own       started tasks, first in first out; they stay here
  *     hot       handlers with messages, and movable tasks; first in first out; stealable
  *     fresh     tasks that have not started; newest first; stealable, oldest first
+ *     late      started tasks that called tr_yield(): after all the above
  *     inbox     from other threads
  *
  * Bounds (RT-15, RT-20): a slice ends after BUDGET operations; every 8th pick looks at timers and
  * the clock, and at descriptors if that was not done for 50 µs; every 16th pick takes the oldest
- * of fresh, and every other 16th that of hot, before anything else; the LIFO slot gives way to
- * own after three runs. So each ready actor runs within a bounded number of slices.
+ * of hot, fresh or late in turn, before anything else; the LIFO slot gives way to own after three
+ * runs. So each ready actor runs within a bounded number of slices.
  */
 #ifndef TRI_SCHED_WORKER_H
 #define TRI_SCHED_WORKER_H
@@ -44,6 +45,7 @@ struct tri_worker {
     unsigned lifo_runs;          /* picks from the LIFO slot in a row */
     struct tri_actor *lifo;
     struct tri_runq own;
+    struct tri_runq late;        /* tasks that gave way: after everybody else */
     struct tri_actor *overflow;  /* READY ones that may not or cannot go to hot or fresh now */
     void *dead;                  /* a stack whose task has ended and which was left just now */
     struct tri_context *dead_ctx;
@@ -52,6 +54,7 @@ struct tri_worker {
     struct tri_wheel wheel;
     struct tri_poller *poller;
     tr_time polled_at;           /* when descriptors were looked at */
+    bool trimmed;                /* free stacks hold no pages that could go */
     unsigned spin;               /* pauses before it sleeps */
     uint64_t random;             /* xorshift64 state, from the seed */
     struct tri_stack_cache stacks;
@@ -66,7 +69,6 @@ struct tri_worker {
     _Alignas(64) struct tri_deque fresh;
     _Alignas(64) struct tri_deque hot;
     _Alignas(64) struct tri_inbox inbox;
-    atomic_uint n_pushing;       /* foreign threads that may still touch us; they write */
     atomic_uint tick;            /* picks; the owner writes, watchers compare */
     atomic_uint n_spread;        /* tasks placed here by tri_self_spread that have not ended */
     struct tri_actor *_Atomic shown; /* the running one, for the conductor */
@@ -85,8 +87,12 @@ struct tri_worker *tri_worker_self(void);
 void tri_worker_set_event_fn(void (*fn)(void *data, uint32_t events));
 
 /* Runs a handler until it has no message or its slice is over; set by lib/actor/handler.c. */
-void tri_worker_set_handler_fn(void (*run)(struct tri_worker *w, struct tri_actor *a),
-                               void (*timer)(struct tri_timer *t));
+struct tri_handler_fns {
+    void (*run)(struct tri_worker *w, struct tri_actor *a);
+    void (*timer_fired)(struct tri_timer *t);
+    const char *(*name)(const struct tri_actor *a);
+};
+void tri_worker_set_handler_fns(const struct tri_handler_fns *fns);
 
 /* Called when a worker goes idle or has retired much, to hand over what it batched. */
 void tri_worker_set_idle_fn(void (*fn)(void));
@@ -105,9 +111,6 @@ void tri_worker_fini(struct tri_worker *w);
 
 /* Runs actors on the calling thread until rt->stopping. */
 void tri_worker_loop(struct tri_worker *w);
-
-/* Waits until no foreign thread that has woken an actor of @w touches @w any more. */
-void tri_worker_left_alone(struct tri_worker *w);
 
 /* Wakes every worker of @rt, for a stop. */
 void tri_worker_rouse_all(struct tri_runtime *rt);

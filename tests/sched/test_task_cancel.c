@@ -251,8 +251,8 @@ STEP_TEST(task_cancel, a_task_that_ignores_it_cannot_hold_its_worker)
     tr_task_abort(&t);
     for (unsigned i = 0; i < 100; i++)
         need_eq(tr_yield(), 0);
-    check_le(n_turns, 103, "one turn for one of ours");
-    check(n_turns >= 50, "and it does get its turns");
+    check_le(n_turns, 100 * 50, "who yields has a turn in each 48");
+    check_ge(n_turns, 50, "and it does get its turns");
     gate = true;
     ends_with(&t, 0);
 }
@@ -451,7 +451,7 @@ static int busy_shield(struct arg *a)
         tr_shield guard TR_CLEANUP(tr_shield_end) = tr_shield_begin(TR_MS(500));
 
         n_turns = n_other;
-        for (unsigned i = 0; i < 5000; i++)
+        for (unsigned i = 0; i < 50000; i++)
             if (intq_send(&tx, &m, TR_NEVER) < 0 || intq_recv(&rx, TR_NEVER, &m) < 0)
                 break;
         n_turns = n_other - n_turns;
@@ -469,7 +469,7 @@ STEP_TEST(task_cancel, a_shielded_task_gives_way_at_the_end_of_its_slice)
     step_until(is_parked(&t));
     tr_task_abort(&t);
     ends_with(&t, 0);
-    check_ge(n_turns, 10, "ten thousand operations are many slices");
+    check_ge(n_turns, 3, "a hundred thousand operations are 400 slices; who yields has each 48th");
     ends_with(&other, 0);
 }
 
