@@ -380,8 +380,7 @@ int tr_scope_drain(tr_scope *s, tr_time deadline)
     r = tri_wait(&arm, deadline & ~TR_DRAIN_BIT);
     if (r < 0) {
         tri_scope_cancel(s->impl);
-        join_regardless(s);
-        (void)outcome(s->impl);
+        join_regardless(s); /* a failure stays for a later join, or for the hook at the end */
         return r;
     }
     return outcome(s->impl);
