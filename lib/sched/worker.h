@@ -47,6 +47,7 @@ struct tri_worker {
     struct tri_task *task;       /* the running one; NULL in a handler and in the scheduler */
     struct tri_actor *handler;   /* the running one */
     int budget;                  /* operations left in this slice */
+    bool maintaining;            /* in tri_worker_maintain() */
     unsigned lifo_runs;          /* picks from the LIFO slot in a row */
     struct tri_actor *lifo;
     struct tri_runq own;
