@@ -1,6 +1,25 @@
 dist_doc_DATA = docs/CHANGES
 EXTRA_DIST += docs/README
 
+dist_man_MANS =
+dist_man_MANS += docs/man/troupe.7
+dist_man_MANS += docs/man/tr_handler.3
+dist_man_MANS += docs/man/tr_main.3
+dist_man_MANS += docs/man/tr_mpsc.3
+dist_man_MANS += docs/man/tr_oneshot.3
+dist_man_MANS += docs/man/tr_run.3
+dist_man_MANS += docs/man/tr_scope.3
+dist_man_MANS += docs/man/tr_select.3
+dist_man_MANS += docs/man/tr_signal.3
+dist_man_MANS += docs/man/tr_sock.3
+dist_man_MANS += docs/man/tr_supervise.3
+dist_man_MANS += docs/man/tr_task.3
+dist_man_MANS += docs/man/tr_time.3
+dist_man_MANS += docs/man/tr_watch.3
+script_tests += docs/man/check-man.sh
+
+EXTRA_DIST += $(wildcard $(srcdir)/docs/design/*.md)
+
 # The guide: its programs are built and run by make check, and compared with its chapters.
 guide_programs =
 guide_programs += docs/guide/first
