@@ -179,7 +179,7 @@ static void steal_aged(struct tri_worker *w, struct tri_deque *from, struct tri_
 
 static bool has_work(struct tri_worker *w)
 {
-    return w->lifo || !tri_runq_is_empty(&w->own) || w->overflow || tri_deque_len(&w->fresh) > 0 || tri_deque_len(&w->hot) > 0 ||
+    return w->lifo || !tri_runq_is_empty(&w->own) || !tri_runq_is_empty(&w->late) || w->overflow || tri_deque_len(&w->fresh) > 0 || tri_deque_len(&w->hot) > 0 ||
            !tri_inbox_is_idle(&w->inbox);
 }
 
@@ -275,7 +275,7 @@ void tri_idle(struct tri_worker *w)
     flush = atomic_load_explicit(&idle_fn, memory_order_relaxed);
     if (flush)
         flush();
-    if (tri_unlikely(rt->first_idle != NULL) && w->index == 0) { /* only worker 0 clears it */
+    if (w->index == 0 && tri_unlikely(rt->first_idle != NULL)) { /* worker 0 alone looks */
         void (*fn)(struct tri_runtime *) = rt->first_idle;
 
         rt->first_idle = NULL;
