@@ -1,6 +1,25 @@
 dist_doc_DATA = docs/CHANGES
 EXTRA_DIST += docs/README
 
+dist_man_MANS =
+dist_man_MANS += docs/man/troupe.7
+dist_man_MANS += docs/man/tr_handler.3
+dist_man_MANS += docs/man/tr_main.3
+dist_man_MANS += docs/man/tr_mpsc.3
+dist_man_MANS += docs/man/tr_oneshot.3
+dist_man_MANS += docs/man/tr_run.3
+dist_man_MANS += docs/man/tr_scope.3
+dist_man_MANS += docs/man/tr_select.3
+dist_man_MANS += docs/man/tr_signal.3
+dist_man_MANS += docs/man/tr_sock.3
+dist_man_MANS += docs/man/tr_supervise.3
+dist_man_MANS += docs/man/tr_task.3
+dist_man_MANS += docs/man/tr_time.3
+dist_man_MANS += docs/man/tr_watch.3
+script_tests += docs/man/check-man.sh
+
+EXTRA_DIST += $(wildcard $(srcdir)/docs/design/*.md)
+
 # The guide: its programs are built and run by make check, and compared with its chapters.
 guide_programs =
 guide_programs += docs/guide/first
@@ -20,8 +39,7 @@ guide_programs += docs/guide/threads
 guide_programs += docs/guide/simulator
 check_PROGRAMS += $(guide_programs)
 EXTRA_DIST += docs/guide/guests.txt $(wildcard $(srcdir)/docs/guide/*.md)
-TESTS += docs/guide/check-guide.sh
-EXTRA_DIST += docs/guide/check-guide.sh
+script_tests += docs/guide/check-guide.sh
 docs_guide_first_LDADD = $(LDADD_EXAMPLE)
 docs_guide_first_CFLAGS = $(CFLAGS_EXAMPLE)
 docs_guide_step01_LDADD = $(LDADD_EXAMPLE)

@@ -44,10 +44,9 @@ static int worker(struct worker *w)
 
     fprintf(w->log, "the wait: %s\n", tr_strerror(r));
     if (r == -ECANCELED) {
-        tr_shield guard = tr_shield_begin(TR_MS(200));
+        tr_shield guard TR_CLEANUP(tr_shield_end) = tr_shield_begin(TR_MS(200));
 
         fprintf(w->log, "in the shield: %s\n", tr_strerror(tr_sleep(tr_after(TR_MS(1)))));
-        tr_shield_end(&guard);
     }
     return r;
 }
