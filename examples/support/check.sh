@@ -19,7 +19,7 @@ leave()
     local pid
 
     for pid in "${children[@]}"; do
-        kill -KILL "$pid" 2>/dev/null
+        { kill -KILL "$pid" && wait "$pid"; } 2>/dev/null
     done
     rm -rf "$work"
 }
