@@ -19,15 +19,15 @@ struct bench_metric {
     const char *name;
     /* Runs and tells: 0, or -1 after a word on standard error. */
     int (*run)(const struct bench_metric *m);
-    unsigned n_worker;   /* of its runtime; 0: no runtime, or the default */
-    unsigned n;          /* what the family makes of it: producers, connections */
-    bool has_other;      /* needs a second process: not part of "all" */
+    unsigned n_worker; /* of its runtime; 0: no runtime, or the default */
+    unsigned n;        /* what the family makes of it: producers, connections */
+    bool has_other;    /* needs a second process: not part of "all" */
 };
 
 /* The families, each ended by an entry without a name. */
 extern const struct bench_metric bench_limits[], bench_pingpong[], bench_mpsc[], bench_ask[],
-    bench_tasks[], bench_idle[], bench_handlers[], bench_timers[], bench_threads[], bench_cold[],
-    bench_echo[];
+    bench_tasks[], bench_idle[], bench_handlers[], bench_timers[], bench_threads[],
+    bench_cold[], bench_echo[];
 
 /* What a workload leaves behind. */
 struct bench_load {

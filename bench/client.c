@@ -86,7 +86,8 @@ static int link_event(struct client *c, struct link *l)
 
 static int link_open(struct client *c, struct link *l, int port)
 {
-    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+    struct sockaddr_in to = { .sin_family = AF_INET,
+                              .sin_port = htons((uint16_t)port),
                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     struct epoll_event e = { .events = EPOLLIN, .data.ptr = l };
     int one = 1;
@@ -156,8 +157,8 @@ static unsigned long ticks_of(pid_t pid)
         return 0;
     p = fgets(line, sizeof line, f) ? strrchr(line, ')') : NULL; /* after the name */
     fclose(f);
-    if (!p || sscanf(p, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
-                     &system) != 2)
+    if (!p ||
+        sscanf(p, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2)
         return 0;
     return user + system;
 }
@@ -172,7 +173,8 @@ static void client_tell(struct client *c, unsigned long ticks)
     bench_tell_part(c->name, "p99", (double)c->samples[99 * n / 100] / 1e3, "us");
     if (ticks > 0)
         bench_tell_part(c->name, "cpu",
-                        (double)ticks / (double)sysconf(_SC_CLK_TCK) * 1e6 / (double)n, "us/req");
+                        (double)ticks / (double)sysconf(_SC_CLK_TCK) * 1e6 / (double)n,
+                        "us/req");
 }
 
 static int client_measure(struct client *c, pid_t server)

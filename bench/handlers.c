@@ -36,8 +36,9 @@ static int quiet(struct quiet *self, struct quiet_msg *m)
 {
     if (m->op == QUIET_SET)
         return quiet_set(self, m->ms);
+    /* never early */
     if (m->op == QUIET_FIRED && tr_now() < self->until)
-        return -EBADMSG; /* never early */
+        return -EBADMSG;
     atomic_fetch_add_explicit(self->n_ended, 1, memory_order_relaxed); /* read after the join */
     return tr_handler_stop();
 }

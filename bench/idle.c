@@ -162,8 +162,7 @@ static int spawn_idle(tr_scope *s, struct idle *w)
     for (size_t i = 0; i < w->load.m->n && r == 0; i++)
         r = w->kind->spawn(s, w, i);
     /* relaxed: a count; what it stands for, the touched memory, is seen by the kernel. */
-    while (r == 0 &&
-           atomic_load_explicit(&w->n_waiting, memory_order_relaxed) < w->load.m->n)
+    while (r == 0 && atomic_load_explicit(&w->n_waiting, memory_order_relaxed) < w->load.m->n)
         r = tr_sleep(tr_after(TR_MS(1)));
     return r;
 }

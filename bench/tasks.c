@@ -71,8 +71,7 @@ static int spawn_join(const struct bench_metric *m)
 {
     struct bench_load load = { .m = m };
 
-    if (bench_run(m, spawn_root, &load) < 0 ||
-        bench_check(&load, TASKS, bench_sum(TASKS)) < 0)
+    if (bench_run(m, spawn_root, &load) < 0 || bench_check(&load, TASKS, bench_sum(TASKS)) < 0)
         return -1;
     bench_tell_rate(&load, TASKS, "tasks/s");
     return 0;

@@ -68,6 +68,11 @@ tests_support_netclient_LDADD =
 tests_support_echoload_LDADD =
 tests_support_handover_LDADD =
 
+examples += examples/trmillion
+examples_trmillion_LDADD = $(LDADD_EXAMPLE)
+examples_trmillion_CFLAGS = $(CFLAGS_EXAMPLE)
+example_checks += examples/check-trmillion.sh
+
 EXTRA_DIST += $(example_checks) examples/support/check.sh examples/README.md
 if EXAMPLES
 noinst_PROGRAMS += $(examples)

@@ -28,7 +28,7 @@
 #define TR_GENERATED static inline __attribute__((unused))
 
 /* struct tally m TR_CLEANUP(tally_drop) = { ... }; drops m on every way out of its block. */
-#define TR_CLEANUP(drop) __attribute__((cleanup(drop)))
+#define TR_CLEANUP(drop) __attribute__((cleanup(drop), unused))
 
 /* The number of elements of an array. */
 #define TR_LEN(array) (sizeof(array) / sizeof *(array))

@@ -57,7 +57,27 @@ struct tri_handler {
     bool timer_due : 1;
     bool shut : 1;
     bool until_drain : 1;
+    bool named : 1;     /* a name of its own lies behind the timer's message */
 };
+
+static size_t align_up(size_t n, size_t align)
+{
+    return (n + align - 1) / align * align;
+}
+
+static const char *name_of(const struct tri_actor *a)
+{
+    const struct tri_handler *h = (const struct tri_handler *)a;
+    const char *name;
+
+    if (!h->named)
+        return h->type->name;
+    memcpy(&name,
+           (const char *)h +
+               align_up(h->timer_message_at + h->type->message->size, sizeof(char *)),
+           sizeof name);
+    return name;
+}
 
 /* ---- records ---- */
 
@@ -348,13 +368,10 @@ static void timer_fired(struct tri_timer *timer)
 
 static void hooks_set(void)
 {
-    tri_worker_set_handler_fn(handler_run, timer_fired);
-    tri_mpsc_set_release_fn(release);
-}
+    static const struct tri_handler_fns fns = { handler_run, timer_fired, name_of };
 
-static size_t align_up(size_t n, size_t align)
-{
-    return (n + align - 1) / align * align;
+    tri_worker_set_handler_fns(&fns);
+    tri_mpsc_set_release_fn(release);
 }
 
 static struct tri_handler *handler_new(const struct tri_handler_type *type, void *self,
@@ -363,7 +380,9 @@ static struct tri_handler *handler_new(const struct tri_handler_type *type, void
     size_t capacity = opts && opts->capacity ? opts->capacity : CAPACITY;
     size_t state_at = align_up(BOX_AT + tri_mpsc_size(type->message, capacity), type->self_align);
     size_t timer_at = align_up(state_at + type->self_size, type->message->align);
-    struct tri_handler *h = record_get(timer_at + type->message->size);
+    size_t name_at = align_up(timer_at + type->message->size, sizeof(char *));
+    struct tri_handler *h =
+        record_get(opts && opts->name ? name_at + sizeof(char *) : timer_at + type->message->size);
 
     if (!h)
         return NULL;
@@ -377,7 +396,9 @@ static struct tri_handler *handler_new(const struct tri_handler_type *type, void
     h->until_drain = opts && (opts->flags & TR_HANDLER_UNTIL_DRAIN);
     atomic_store_explicit(&h->a.wakee.kind, TRI_KIND_HANDLER, memory_order_relaxed); /* as below */
     h->a.wakee.pinned = false;
-    h->a.name = opts && opts->name ? opts->name : type->name;
+    h->named = opts && opts->name;
+    if (h->named)
+        memcpy((char *)h + name_at, &opts->name, sizeof opts->name);
     /* relaxed: published with the scope's list and the queue. */
     atomic_store_explicit(&h->a.wakee.word, TRI_READY, memory_order_relaxed);
     (void)tri_mpsc_init_at(box_of(h), type->message, capacity);

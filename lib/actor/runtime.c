@@ -19,7 +19,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "actor/conductor.h"
 #include "actor/runtime.h"
+#include "actor/shutdown.h"
+#include "actor/signal.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/rcu.h"
@@ -51,6 +54,15 @@ static long long env_number(const char *name, long long max)
         return -EINVAL;
     }
     return n;
+}
+
+/* $TR_SEED, any 64-bit number; else 1. */
+static uint64_t env_seed(void)
+{
+    const char *text = getenv("TR_SEED");
+    uint64_t seed = text ? strtoull(text, NULL, 0) : 0;
+
+    return seed ? seed : 1;
 }
 
 /* CPUs' worth of time that the control group grants, rounded up; INT_MAX: no limit. */
@@ -97,10 +109,8 @@ static int options_fill(struct tr_runtime_opts *o)
             return (int)n;
         o->n_worker = n > 0 ? (unsigned)n : usable_cpus();
     }
-    if (o->seed == 0) {
-        n = env_number("TR_SEED", LLONG_MAX);
-        o->seed = n > 0 ? (uint64_t)n : 1;
-    }
+    if (o->seed == 0)
+        o->seed = env_seed();
     if (o->stop_budget == 0)
         o->stop_budget = STOP_BUDGET;
     if (o->stall_limit == 0)
@@ -186,6 +196,10 @@ static void workers_join(struct tri_runtime *rt)
         if (started)
             (void)pthread_join(rt->workers[i]->thread, NULL);
     }
+    /* acquire: pairs with the release in inbox_push(). A wake lasts less than a microsecond,
+     * unless its thread is preempted in it. */
+    while (atomic_load_explicit(&rt->n_pushing, memory_order_acquire) > 0)
+        (void)sched_yield();
 }
 
 /* ---- the root ---- */
@@ -214,10 +228,46 @@ static int root_run(void *arg)
 static const struct tri_task_type root_type = { "root", root_run, tr_nodrop,
                                                 (uint32_t)sizeof(struct root), 8 };
 
-static int run_root(struct tri_runtime *rt, tr_run_fn *fn, void *arg)
+static void start_lazily(struct tri_runtime *rt)
+{
+    (void)tri_conductor_start(rt); /* no thread to be had: no reports, but it runs */
+}
+
+/* The actors have ended. Before the workers are joined: the conductor may start some. */
+static void watchers_end(struct tri_runtime *rt, struct tri_main_result *main_result)
+{
+    if (main_result)
+        tri_signal_set_main(NULL);
+    if (rt->conductor)
+        tri_conductor_stop(rt->conductor);
+    tri_signals_fini(rt->signals);
+    tri_level_watch_fini(rt->shutdown);
+}
+
+static void main_result_fill(struct tri_runtime *rt, int result, struct tri_main_result *main_result)
+{
+    if (!main_result)
+        return;
+    main_result->ran = true;
+    main_result->status = tri_stop_status(rt->conductor, result, rt->root->n_failed);
+    tri_stop_summary(rt->conductor, 0);
+}
+
+static int watchers_begin(struct tri_runtime *rt, struct tri_main_result *main_result)
+{
+    if (!main_result) {
+        rt->first_idle = rt->conductor ? start_lazily : NULL;
+        return 0;
+    }
+    tri_signal_set_main(rt->conductor);
+    return tri_conductor_start(rt);
+}
+
+static int run_root(struct tri_runtime *rt, tr_run_fn *fn, void *arg,
+                    struct tri_main_result *main_result)
 {
     struct tri_worker *w = rt->workers[0];
-    int result = 0;
+    int result = 0, r;
     struct root root = { rt, fn, arg, &result };
     struct tri_task *t;
 
@@ -234,10 +284,18 @@ static int run_root(struct tri_runtime *rt, tr_run_fn *fn, void *arg)
     w->started = true;
     atomic_init(&rt->n_started, 1);
     rt->backend->ops->thread_init(rt->backend);
-    tri_deque_push(&w->fresh, &t->a);
-    tri_worker_loop(w);
+    r = watchers_begin(rt, main_result);
+    if (r == 0) {
+        tri_deque_push(&w->fresh, &t->a);
+        tri_worker_loop(w);
+    }
+    watchers_end(rt, main_result);
     workers_join(rt);
+    if (r == 0)
+        main_result_fill(rt, result, main_result);
     tri_tls_worker = w;
+    if (r < 0)
+        tri_task_discard(w, t, result = r);
     tr_task_close(&(struct tr_task){ t });
     tri_scope_free(rt->root);
     tri_tls_worker = NULL;
@@ -265,17 +323,47 @@ void tri_runtime_cancel(struct tri_runtime *rt)
 
 /* ---- the public functions ---- */
 
-static int run_workers(struct tri_runtime *rt, tr_run_fn *fn, void *arg)
+static int run_workers(struct tri_runtime *rt, tr_run_fn *fn, void *arg,
+                       struct tri_main_result *main_result)
 {
     int r = workers_make(rt);
 
     if (r == 0)
-        r = run_root(rt, fn, arg);
+        r = run_root(rt, fn, arg, main_result);
     workers_free(rt);
     return r;
 }
 
-static int run_backend(struct tri_runtime *rt, tr_run_fn *fn, void *arg)
+static int run_watched(struct tri_runtime *rt, tr_run_fn *fn, void *arg,
+                       struct tri_main_result *main_result)
+{
+    struct tri_shutdown shutdown = { .reason = NULL };
+    struct tri_signals signals = { .kept = { NULL } };
+    struct tri_conductor conductor;
+    sigset_t mask;
+    int r = 0;
+
+    rt->shutdown = &shutdown;
+    rt->signals = &signals;
+    if (main_result || !(rt->opts.current_thread || rt->opts.simulate)) {
+        rt->conductor = &conductor;
+        r = tri_conductor_init(&conductor, rt, main_result != NULL);
+        if (r < 0)
+            return r;
+    }
+    tri_fork_begin();
+    (void)pthread_sigmask(SIG_SETMASK, NULL, &mask);
+    r = run_workers(rt, fn, arg, main_result);
+    tri_fork_end();
+    if (rt->conductor)
+        tri_conductor_fini(&conductor);
+    else
+        (void)pthread_sigmask(SIG_SETMASK, &mask, NULL); /* tr_signal_open() unblocks here */
+    return r;
+}
+
+static int run_backend(struct tri_runtime *rt, tr_run_fn *fn, void *arg,
+                       struct tri_main_result *main_result)
 {
     struct tri_backend *sim = NULL;
     int r;
@@ -287,20 +375,23 @@ static int run_backend(struct tri_runtime *rt, tr_run_fn *fn, void *arg)
     }
     rt->backend = sim ? sim : tri_epoll_backend();
     rt->virtual_time = sim != NULL;
-    r = run_workers(rt, fn, arg);
+    r = run_watched(rt, fn, arg, main_result);
     if (sim)
         tri_sim_free(sim);
     tri_rcu_barrier_if_pending(); /* what channels have retired is freed before we return */
     return r;
 }
 
-int tr_run_with(const struct tr_runtime_opts *opts, tr_run_fn *fn, void *arg)
+int tri_run(const struct tr_runtime_opts *opts, tr_run_fn *fn, void *arg,
+            struct tri_main_result *ret_result)
 {
     struct tri_runtime rt = { .n_worker = 0 };
     int r;
 
     if (!fn)
         return -EINVAL;
+    if (tri_is_forked())
+        return -EOWNERDEAD;
     if (tri_worker_self()) {
         tri_tell(TR_EVENT_MISUSE, "tr_run() was called inside a runtime, by '%s'; spawn a task",
                  tr_self_name());
@@ -317,15 +408,21 @@ int tr_run_with(const struct tr_runtime_opts *opts, tr_run_fn *fn, void *arg)
     if (r < 0)
         return r;
     tri_worker_set_idle_fn(tri_rcu_flush);
+    tri_fault_describer(tri_task_describe);
     r = tri_fault_install();
     if (r == 0) {
         (void)tri_fault_thread_enter();
-        r = run_backend(&rt, fn, arg);
+        r = run_backend(&rt, fn, arg, ret_result);
         tri_fault_thread_leave();
         tri_fault_uninstall();
     }
     tri_stack_teardown();
     return r;
+}
+
+int tr_run_with(const struct tr_runtime_opts *opts, tr_run_fn *fn, void *arg)
+{
+    return tri_run(opts, fn, arg, NULL);
 }
 
 int tr_run(tr_run_fn *fn, void *arg)

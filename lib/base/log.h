@@ -15,4 +15,7 @@ void tri_tell(enum tr_event_kind kind, const char *fmt, ...) TR_PRINTF(2, 3);
 /* One line "troupe: ..." to descriptor 2, always. */
 void tri_log(const char *fmt, ...) TR_PRINTF(1, 2);
 
+/* The same without "troupe: ", for lines that programs look for. */
+void tri_log_bare(const char *fmt, ...) TR_PRINTF(1, 2);
+
 #endif /* TRI_BASE_LOG_H */

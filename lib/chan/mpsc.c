@@ -40,7 +40,7 @@ static struct layout layout(const struct tri_type *type, size_t capacity, bool a
     l.tx_at = apart ? 2 * CACHE_LINE : sizeof(struct tri_mpsc);
     l.rx_at = apart ? 3 * CACHE_LINE : l.tx_at + offsetof(struct tri_mpsc_tx_side, head_seen);
     l.cells_at = apart ? 4 * CACHE_LINE : l.rx_at + sizeof(struct tri_mpsc_rx_side);
-    l.cells_at = (l.cells_at + 15) / 16 * 16;
+    l.cells_at = (l.cells_at + l.payload_at - 1) / l.payload_at * l.payload_at;
     return l;
 }
 

@@ -3,7 +3,9 @@
  * select.c - tr_select(): the loop of sched/wait.c over several arms. It attempts the arms in
  * rotation, enrols a waiter with each source, sleeps once, takes all waiters back, and attempts
  * again. A source may only wake a waiter that selects, never perform the operation for it, so
- * exactly one arm is consumed: by the one attempt that succeeds, in the task itself.
+ * exactly one arm is consumed: by the one attempt that succeeds, in the task itself. After the
+ * sleep it attempts before it takes the waiters back, so that one which had come to the head of
+ * a line does not lose its place there.
  *
  * No wake-up is lost: READY is taken away before the first waiter is enrolled, and each source
  * looks once more after enrolling (wait.h).
@@ -113,23 +115,23 @@ static bool enroll(struct select *s, struct tri_task *self)
 
 static int wait_any(struct select *s, struct tri_task *self, tr_time deadline)
 {
-    int i, r = 0;
+    int i = attempt(s), r = 0;
 
     tri_task_note(self, &select_ops, s->arms);
-    while ((i = attempt(s)) < 0) {
-        if (r < 0 || tri_wait_is_over(self, deadline, &r))
-            return r;
+    while (i < 0 && r == 0 && !tri_wait_is_over(self, deadline, &r)) {
         tri_park_prepare(self);
-        if (!enroll(s, self)) {
+        if (enroll(s, self)) {
+            r = tri_park(self, limit(s, deadline));
+            i = attempt(s);
+            withdraw(s, s->n);
+        } else {
             tri_park_undo(self);
-            continue;
+            i = attempt(s);
         }
-        r = tri_park(self, limit(s, deadline));
-        withdraw(s, s->n);
         if (r == -ETIMEDOUT && (deadline & ~TR_DRAIN_BIT) > tr_now())
-            r = 0; /* it was a deadline arm */
+            r = 0; /* it was a deadline arm, of which another one was quicker */
     }
-    return i;
+    return i >= 0 ? i : r;
 }
 
 /* Few arms, the common case, keep the frame within the first page of the stack. */

@@ -40,6 +40,25 @@
 #define TRI_VALGRIND 0
 #endif
 
+/* Mapped memory that holds pointers: what only they point to is not a leak. */
+static inline void tri_san_root_add(const void *low, size_t size)
+{
+    (void)low;
+    (void)size;
+#if TRI_ASAN
+    __lsan_register_root_region(low, size);
+#endif
+}
+
+static inline void tri_san_root_remove(const void *low, size_t size)
+{
+    (void)low;
+    (void)size;
+#if TRI_ASAN
+    __lsan_unregister_root_region(low, size);
+#endif
+}
+
 /* Tells the tools of a new stack; returns valgrind's number for it. */
 static inline unsigned tri_san_stack_add(void *low, size_t size)
 {

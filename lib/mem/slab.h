@@ -35,6 +35,8 @@ struct tri_slab {
     struct tri_idset *free; /* per block */
     unsigned first;         /* no block below this one has a free record */
     unsigned n_free;
+    char *spare;      /* mapped for the blocks that come next, and how many */
+    unsigned n_spare;
 };
 
 /* One worker's free records of one type. Touched by its owner only. */

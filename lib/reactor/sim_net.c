@@ -43,12 +43,12 @@ static in_port_t *addr_port(struct tri_sim_addr *a)
 /* Whether @a and @b are one place to listen at. */
 static bool addr_is_same(struct tri_sim_addr *a, struct tri_sim_addr *b)
 {
-    const in_port_t *port = addr_port(a);
+    const in_port_t *port = addr_port(a), *other = addr_port(b);
 
     if (a->s.ss_family != b->s.ss_family)
         return false;
-    if (port)
-        return *port == *addr_port(b);
+    if (port && other)
+        return *port == *other;
     return a->len == b->len && memcmp(&a->s, &b->s, a->len) == 0;
 }
 

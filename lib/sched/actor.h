@@ -10,7 +10,7 @@
  *   wakee               any thread, one atomic word (wakee.h)
  *   link                the one who turned READY on, until the worker takes it from the inbox
  *                       or the overflow list
- *   scope, name, ...    spawn, before the actor is queued; constant while it lives
+ *   scope, ...          spawn, before the actor is queued; constant while it lives
  *   older, younger      under scope->lock
  *   home                the worker that may run it: spawn, and then only the worker that takes it
  *                       from a queue; read by a waker after it turned READY on (the actor is then
@@ -42,9 +42,11 @@ struct tri_actor {
     struct tri_scope *scope;
     struct tri_actor *older, *younger;
     struct tri_worker *_Atomic home;
-    const char *name;
     const void *spawn_pc; /* the call that spawned it, for reports */
 };
+
+/* Its name; while it lives. Any thread, signal handlers. */
+const char *tri_actor_name(const struct tri_actor *a);
 
 enum { TRI_ARG_INLINE = 48 };
 
@@ -56,6 +58,7 @@ struct tri_task {
     struct tri_actor a;
     struct tri_frame *frame;             /* written by the home worker; NULL: not started */
     const struct tri_task_type *type;    /* constant */
+    const char *name;                    /* constant */
     struct tri_wakee *_Atomic joiner;    /* who waits for the end, or TRI_TASK_ENDED */
     atomic_uint n_ref;                   /* the execution, and each handle */
     int result;                          /* written before TRI_TASK_ENDED is published */

@@ -21,12 +21,13 @@ enum {
 };
 
 static const tr_time NAP = TR_US(50);
+static const tr_time TRIM_AFTER = TR_MS(2);
 
-static void (*idle_fn)(void);
+static void (*_Atomic idle_fn)(void);
 
 void tri_worker_set_idle_fn(void (*fn)(void))
 {
-    idle_fn = fn;
+    atomic_store_explicit(&idle_fn, fn, memory_order_relaxed); /* a constant function */
 }
 
 /* ---- threads ---- */
@@ -45,6 +46,11 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
+int tri_trace_signal(void)
+{
+    return SIGRTMAX - 2;
+}
+
 static int start_locked(struct tri_runtime *rt, struct tri_worker *w)
 {
     sigset_t all, old;
@@ -53,6 +59,7 @@ static int start_locked(struct tri_runtime *rt, struct tri_worker *w)
     if (w->started)
         return 0;
     sigfillset(&all);
+    sigdelset(&all, tri_trace_signal());
     (void)pthread_sigmask(SIG_SETMASK, &all, &old); /* a worker takes no signal */
     r = -pthread_create(&w->thread, NULL, thread_main, w);
     (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
@@ -219,6 +226,11 @@ static void doze(struct tri_worker *w, tr_time deadline)
     if (!atomic_load_explicit(&w->rt->stopping, memory_order_acquire))
         tri_worker_poll(w, next < deadline ? next : deadline);
     tri_worker_take_in(w); /* and the sleep mark away */
+    /* seq_cst: after the sleep mark has gone; the conductor sets unwatched and then looks for the
+     * marks once more. One of the two sees the other. */
+    if (tri_unlikely(atomic_load(&w->rt->unwatched)) &&
+        atomic_exchange_explicit(&w->rt->unwatched, false, memory_order_relaxed))
+        tri_runtime_kick(w->rt);
     tri_worker_maintain(w, false);
 }
 
@@ -240,19 +252,40 @@ static tr_time after(struct tri_worker *w, tr_time span)
     return b->ops->now(b) + span;
 }
 
+/* Sleeps; a worker that has slept for a while first gives back what it does not need. */
+static void sleep_or_trim(struct tri_worker *w)
+{
+    if (w->rt->virtual_time || w->trimmed) {
+        doze(w, TR_NEVER);
+        w->trimmed = false;
+        return;
+    }
+    doze(w, after(w, TRIM_AFTER));
+    if (!has_work(w))
+        w->trimmed = tri_stack_trim(&w->stacks, TRI_STACK_HOT / 4) == 0;
+}
+
 void tri_idle(struct tri_worker *w)
 {
     struct tri_runtime *rt = w->rt;
+    void (*flush)(void);
     struct sight s;
     unsigned naps = 0;
 
-    if (idle_fn)
-        idle_fn();
+    flush = atomic_load_explicit(&idle_fn, memory_order_relaxed);
+    if (flush)
+        flush();
+    if (w->index == 0 && tri_unlikely(rt->first_idle != NULL)) { /* worker 0 alone looks */
+        void (*fn)(struct tri_runtime *) = rt->first_idle;
+
+        rt->first_idle = NULL;
+        fn(rt);
+    }
     memset(s.top, 0xff, rt->n_worker * sizeof s.top[0]);
     tri_worker_maintain(w, true);
     while (!has_work(w) && !atomic_load_explicit(&rt->stopping, memory_order_acquire)) {
         if (rt->n_worker == 1) {
-            doze(w, TR_NEVER);
+            sleep_or_trim(w);
             continue;
         }
         look(w, &s);
@@ -272,8 +305,7 @@ void tri_idle(struct tri_worker *w)
             atomic_store_explicit(&rt->watching, true, memory_order_relaxed);
             continue;
         }
-        (void)tri_stack_trim(&w->stacks, TRI_STACK_HOT / 4);
-        doze(w, TR_NEVER);
+        sleep_or_trim(w);
         /* Summoned to watch, or woken for an actor: the first look tells. */
         naps = atomic_load_explicit(&rt->watching, memory_order_relaxed) ? 1 : 0;
     }

@@ -39,6 +39,9 @@ void tri_idle_overdue(struct tri_worker *w, tr_time now);
 /* Starts the thread of @w if it does not run. Returns 0 or -errno. */
 int tri_idle_start(struct tri_runtime *rt, struct tri_worker *w);
 
+/* The signal by which the conductor asks a thread for its backtrace: the one that workers take. */
+int tri_trace_signal(void);
+
 /* Virtual time: nothing can ever happen again. */
 void tri_idle_deadlock(struct tri_worker *w);
 

@@ -57,8 +57,8 @@ static inline bool tri_inbox_is_idle(struct tri_inbox *b)
 static inline struct tri_actor *tri_inbox_take(struct tri_inbox *b)
 {
     /* acquire: the links and the actors; pairs with tri_inbox_push(). */
-    struct tri_actor *a =
-        atomic_exchange_explicit(&b->top, TRI_INBOX_EMPTY, memory_order_acquire);
+    /* seq_cst: also a store that must precede the look at rt->unwatched after a sleep (idle.c). */
+    struct tri_actor *a = atomic_exchange(&b->top, TRI_INBOX_EMPTY);
     struct tri_actor *first = NULL, *next;
 
     if (a == TRI_INBOX_ASLEEP)

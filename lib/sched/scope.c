@@ -162,13 +162,13 @@ static void fail(struct tri_scope *s, struct tri_actor *a, int result, bool watc
         return;
     }
     if (is_vital(a)) {
-        tri_log("task '%s' is vital and failed: %s; draining", a->name, tr_strerror(result));
+        tri_log("task '%s' is vital and failed: %s; draining", tri_actor_name(a), tr_strerror(result));
         tri_scope_drain(s);
         if (s == s->rt->root)
             tri_actor_drain(&s->owner->a);
     } else if (!watched) {
         tri_tell(TR_EVENT_FAILED, "%s '%s' #%u failed: %s",
-                 tri_wakee_is_task(&a->wakee) ? "task" : "handler", a->name, a->slab_index,
+                 tri_wakee_is_task(&a->wakee) ? "task" : "handler", tri_actor_name(a), a->slab_index,
                  tr_strerror(result));
     }
 }
@@ -179,6 +179,8 @@ void tri_scope_remove(struct tri_scope *s, struct tri_actor *a, int result, bool
 
     if (tri_unlikely(is_failure(s, result)))
         fail(s, a, result, watched); /* while we are in the list the scope cannot go */
+    /* relaxed: the worker that runs us, which is our home. */
+    tri_worker_count(&atomic_load_explicit(&a->home, memory_order_relaxed)->n_ended);
     tri_lock_acquire(&s->lock);
     if (a->younger)
         a->younger->older = a->older;
@@ -215,23 +217,26 @@ void tri_actor_drain(struct tri_actor *a)
 }
 
 /* Under s->lock: its children, youngest first. */
-static void tell_children(struct tri_scope *s, unsigned bits)
+static void tell_children(struct tri_scope *s, void *arg)
 {
+    unsigned bits = *(const unsigned *)arg;
+
     s->stop |= bits;
     for (struct tri_actor *a = s->youngest; a; a = a->older)
         tell_actor(a, bits);
 }
 
 /*
- * Tells @top and every scope below it. Goes down holding the locks of the path, so that no scope
+ * Visits @top and every scope below it. Goes down holding the locks of the path, so that no scope
  * on it can leave; each lock is taken under its parent's.
  */
-static void tell_tree(struct tri_scope *top, unsigned bits)
+void tri_scope_each(struct tri_scope *top, void (*visit)(struct tri_scope *s, void *arg),
+                    void *arg)
 {
     struct tri_scope *s = top, *up, *next;
 
     tri_lock_acquire(&s->lock);
-    tell_children(s, bits);
+    visit(s, arg);
     for (;;) {
         next = s->first;
         if (!next) {
@@ -246,19 +251,19 @@ static void tell_tree(struct tri_scope *top, unsigned bits)
         }
         s = next; /* its parent's lock is held, it cannot leave */
         tri_lock_acquire(&s->lock);
-        tell_children(s, bits);
+        visit(s, arg);
     }
     tri_lock_release(&top->lock);
 }
 
 void tri_scope_drain(struct tri_scope *s)
 {
-    tell_tree(s, TRI_DRAIN);
+    tri_scope_each(s, tell_children, &(unsigned){ TRI_DRAIN });
 }
 
 void tri_scope_cancel(struct tri_scope *s)
 {
-    tell_tree(s, TRI_CANCEL);
+    tri_scope_each(s, tell_children, &(unsigned){ TRI_CANCEL });
 }
 
 void tr_scope_cancel(tr_scope *s)

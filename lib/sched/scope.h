@@ -55,6 +55,14 @@ void tri_scope_remove(struct tri_scope *s, struct tri_actor *a, int result, bool
 void tri_scope_drain(struct tri_scope *s);
 void tri_scope_cancel(struct tri_scope *s);
 
+/*
+ * Calls @visit for @top and every scope below it, with its lock held and those above it. While a
+ * task is in such a list its stack stays: a task leaves the list before its stack is given away.
+ * So @visit may look at t->frame and what it waits for, by atomic loads; it takes no lock.
+ */
+void tri_scope_each(struct tri_scope *top, void (*visit)(struct tri_scope *s, void *arg),
+                    void *arg);
+
 /* Cancels one actor, alive or not; its record must be held. */
 void tri_actor_cancel(struct tri_actor *a);
 void tri_actor_drain(struct tri_actor *a);

@@ -131,9 +131,10 @@ static struct tri_task *task_new(struct tri_worker *w, const struct tri_task_typ
     }
     t->movable = opts && (opts->flags & TR_TASK_MOVABLE);
     t->a.wakee.pinned = false;
-    t->a.name = opts && opts->name ? opts->name : type->name;
+    t->name = opts && opts->name ? opts->name : type->name;
     t->a.spawn_pc = pc;
-    t->frame = NULL;
+    /* relaxed, by the builtin: a report looks at it, see tri_scope_each(). */
+    __atomic_store_n(&t->frame, NULL, __ATOMIC_RELAXED);
     t->spread = false;
     t->uncounted = false;
     t->vital = opts && (opts->flags & TR_TASK_VITAL);
@@ -175,6 +176,8 @@ int tr_task_spawn(tr_scope *scope, const struct tri_task_type *type, void *arg,
 
     if (!scope || !arg)
         return refuse(type, arg, -EINVAL);
+    if (tri_unlikely(!w) && tri_is_forked())
+        return refuse(type, arg, -EOWNERDEAD);
     r = tri_scope_use(scope);
     if (r < 0)
         return refuse(type, arg, r);
@@ -213,6 +216,41 @@ struct tri_task *tri_task_new_root(struct tri_runtime *rt, struct tri_worker *w,
     return t;
 }
 
+/* ---- reports of an overflow; inside a signal handler ---- */
+
+static char *append(char *at, const char *end, const char *text)
+{
+    while (*text && at < end)
+        *at++ = *text++;
+    return at;
+}
+
+static char *append_number(char *at, const char *end, unsigned n)
+{
+    char digits[12];
+    unsigned k = sizeof digits - 1;
+
+    digits[k] = '\0';
+    do {
+        digits[--k] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n > 0);
+    return append(at, end, digits + k);
+}
+
+/* Who stands on the stack below @top. */
+void tri_task_describe(void *top, char *buf, size_t n)
+{
+    const struct tri_frame *f = (const struct tri_frame *)top - 1;
+    const char *end = buf + n - 1;
+    char *at = append(buf, end, "task '");
+
+    at = append(at, end, f->task->name);
+    at = append(at, end, "' #");
+    at = append_number(at, end, f->task->a.slab_index);
+    *at = '\0';
+}
+
 /* ---- running ---- */
 
 void tri_task_frame(struct tri_task *t, void *top)
@@ -229,7 +267,8 @@ void tri_task_frame(struct tri_task *t, void *top)
     f->n_shield = 0;
     f->wait_what = NULL;
     f->stack_top = top;
-    t->frame = f;
+    /* release: what a report reads of the frame; see tri_scope_each(). */
+    __atomic_store_n(&t->frame, f, __ATOMIC_RELEASE);
 }
 
 static bool is_cancelled(struct tri_task *t)
@@ -267,13 +306,13 @@ static void finish(struct tri_task *t, int result)
     struct tri_scope *scope = t->a.scope;
     /* relaxed: a hint whether somebody will look at the result. */
     bool watched = atomic_load_explicit(&t->n_ref, memory_order_relaxed) > 1;
+    /* relaxed: the worker that runs us, which is our home. */
+    struct tri_worker *home = atomic_load_explicit(&t->a.home, memory_order_relaxed);
     struct tri_wakee *joiner;
 
     t->result = result;
     if (t->spread)
-        atomic_fetch_sub_explicit(
-            &atomic_load_explicit(&t->a.home, memory_order_relaxed)->n_spread, 1,
-            memory_order_relaxed); /* an estimate */
+        atomic_fetch_sub_explicit(&home->n_spread, 1, memory_order_relaxed); /* an estimate */
     if (!t->uncounted)
         tri_scope_remove(scope, &t->a, result, watched);
     /* release: the result. acquire: the joiner's registration. */
@@ -307,13 +346,13 @@ void tri_task_end(struct tri_task *t, int result)
     arg_drop(t);
     if (t->frame->open && !t->movable)
         close_requests(t);
-    t->frame = NULL;
+    __atomic_store_n(&t->frame, NULL, __ATOMIC_RELAXED); /* as in task_new() */
     finish(t, result);
 }
 
 void tri_task_discard(struct tri_worker *w, struct tri_task *t, int result)
 {
-    (void)w;
+    tri_worker_count(&w->n_discarded);
     arg_drop(t);
     finish(t, result);
 }
@@ -497,7 +536,7 @@ const char *tr_self_name(void)
 {
     struct tri_actor *a = running();
 
-    return a ? a->name : NULL;
+    return a ? tri_actor_name(a) : NULL;
 }
 
 static bool has_bit(unsigned bit)

@@ -25,7 +25,7 @@ struct tri_task *tri_task_new_root(struct tri_runtime *rt, struct tri_worker *w,
                                    const struct tri_task_type *type, void *arg,
                                    struct tri_scope *scope);
 
-/* Looks up a live actor by its id. */
-struct tri_task *tri_task_find(tr_id id);
+/* Names the task on the stack below @top; for mem/fault.h. */
+void tri_task_describe(void *top, char *buf, size_t n);
 
 #endif /* TRI_SCHED_TASK_H */

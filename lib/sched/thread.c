@@ -112,7 +112,7 @@ static int refuse_actor(struct tri_worker *w, const char *what, const void *call
     tri_tell(TR_EVENT_MISUSE,
              "%s '%s' (spawned at %p) called the blocking form of '%s' at %p, which would stop "
              "its worker; use the form with a deadline in a task, a try form in a handler",
-             w->task ? "task" : "handler", a ? a->name : "?", a ? a->spawn_pc : NULL, what,
+             w->task ? "task" : "handler", a ? tri_actor_name(a) : "?", a ? a->spawn_pc : NULL, what,
              caller);
     return -EDEADLK;
 }
@@ -125,6 +125,8 @@ int tri_wait_blocking(tr_arm *arm, tr_time deadline, const void *caller)
     struct tri_waiter w = { .value = arm->value };
     int r = 0;
 
+    if (tri_unlikely(tri_is_forked()))
+        return -EOWNERDEAD;
     if (worker)
         return refuse_actor(worker, arm->ops->what, caller);
     if (!p)

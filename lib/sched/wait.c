@@ -10,6 +10,8 @@
 
 #include <errno.h>
 
+#include <troupe/signal.h>
+
 #include "base/log.h"
 #include "sched/task.h"
 
@@ -29,12 +31,16 @@ struct tri_wakee *tri_task_wakee(struct tri_task *t)
     return &t->a.wakee;
 }
 
-/* In a cleanup section whose budget is not over, a cancel is not seen. */
+/* In a cleanup section whose budget is neither over nor cut, a cancel is not seen. */
 static bool is_shielded(struct tri_task *t)
 {
     struct tri_frame *f = t->frame;
 
-    return f->n_shield > 0 && tr_now() < f->shield_until;
+    if (f->n_shield == 0 || f->shield_until == TR_NEVER) /* NEVER: a join, which has to end */
+        return f->n_shield > 0;
+    /* relaxed: whoever raises it to ABORT wakes every task afterwards. */
+    return tr_now() < f->shield_until &&
+           atomic_load_explicit(&home_of(t)->rt->level, memory_order_relaxed) < TR_LEVEL_ABORT;
 }
 
 static void yield(struct tri_task *self)
@@ -57,7 +63,7 @@ static int refuse_cancelled(struct tri_task *self)
         yield(self);
     if (f->n_ignored == IGNORED_TOLD)
         tri_tell(TR_EVENT_OVERRUN, "task '%s' #%u was cancelled and has waited %u times since",
-                 self->a.name, self->a.slab_index, f->n_ignored);
+                 self->name, self->a.slab_index, f->n_ignored);
     return -ECANCELED;
 }
 
@@ -65,10 +71,12 @@ static int refuse_stranger(void)
 {
     struct tri_worker *w = tri_worker_self();
 
+    if (tri_is_forked())
+        return -EOWNERDEAD;
     if (w && w->handler)
         tri_tell(TR_EVENT_MISUSE,
                  "handler '%s' called a function that waits; a handler may not: use a try form, "
-                 "its timer, or a task", w->handler->name);
+                 "its timer, or a task", tri_actor_name(w->handler));
     else
         tri_tell(TR_EVENT_MISUSE, "a function that waits was called outside of a task; use its "
                                   "blocking form in a thread, its try form elsewhere");

@@ -74,6 +74,9 @@ static inline bool tri_wakee_is_task(const struct tri_wakee *w)
 /* Puts @w where it will run. For the one who turned READY on. */
 void tri_wakee_queue(struct tri_wakee *w);
 
+/* The same as tri_wake() in a signal handler: through the inbox, whatever was interrupted. */
+void tri_wake_from_signal(struct tri_wakee *w);
+
 /* The wake of a task that stays, on its own thread: true. Elsewhere: false, nothing done. */
 bool tri_wakee_here(struct tri_wakee *w);
 

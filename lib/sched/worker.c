@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #include "base/relax.h"
 #include "mem/fault.h"
@@ -19,21 +20,33 @@ enum {
 static const tr_time POLL_SPAN = TR_US(50);
 
 _Thread_local struct tri_worker *tri_tls_worker __attribute__((tls_model("initial-exec")));
+atomic_bool tri_forked;
 
-static void (*event_fn)(void *data, uint32_t events);
-static void (*handler_fn)(struct tri_worker *w, struct tri_actor *a);
-static void (*handler_timer_fn)(struct tri_timer *t);
+static void (*_Atomic event_fn)(void *data, uint32_t events);
+static const struct tri_handler_fns *_Atomic handler_fns;
 
 void tri_worker_set_event_fn(void (*fn)(void *data, uint32_t events))
 {
-    event_fn = fn;
+    atomic_store_explicit(&event_fn, fn, memory_order_relaxed); /* see below */
 }
 
-void tri_worker_set_handler_fn(void (*run)(struct tri_worker *w, struct tri_actor *a),
-                               void (*timer)(struct tri_timer *t))
+void tri_worker_set_handler_fns(const struct tri_handler_fns *fns)
 {
-    handler_fn = run;
-    handler_timer_fn = timer;
+    /* relaxed, as event_fn: constants, set before the first handler or descriptor is made, which
+     * reaches a worker by a queue or the kernel. */
+    atomic_store_explicit(&handler_fns, fns, memory_order_relaxed);
+}
+
+static const struct tri_handler_fns *handlers(void)
+{
+    return atomic_load_explicit(&handler_fns, memory_order_relaxed);
+}
+
+const char *tri_actor_name(const struct tri_actor *a)
+{
+    if (tri_wakee_is_task(&a->wakee))
+        return ((const struct tri_task *)a)->name;
+    return handlers()->name(a);
 }
 
 __attribute__((noinline)) struct tri_worker *tri_worker_self(void)
@@ -85,7 +98,7 @@ static void expire(struct tri_worker *w, tr_time now)
     tri_list_init(&expired);
     (void)tri_wheel_expire(&w->wheel, now, &expired);
     while ((t = tri_wheel_pop(&expired)))
-        t->owner == TRI_KIND_HANDLER ? handler_timer_fn(t) : tri_task_timer_fired(t);
+        t->owner == TRI_KIND_HANDLER ? handlers()->timer_fired(t) : tri_task_timer_fired(t);
 }
 
 void tri_worker_poll(struct tri_worker *w, tr_time deadline)
@@ -94,7 +107,8 @@ void tri_worker_poll(struct tri_worker *w, tr_time deadline)
     int n = ops->poller_wait(w->poller, deadline, w->events, TRI_EVENTS);
 
     for (int i = 0; i < n; i++)
-        event_fn(w->events[i].data, w->events[i].events);
+        atomic_load_explicit(&event_fn, memory_order_relaxed)(w->events[i].data,
+                                                              w->events[i].events);
     if (n == -EDEADLK)
         tri_idle_deadlock(w);
 }
@@ -129,7 +143,8 @@ static void share(struct tri_worker *w, struct tri_deque *d, struct tri_actor *a
         return;
     }
     tri_deque_push(d, a);
-    tri_idle_backlog(w->rt);
+    if (tri_deque_len(d) > 1) /* no second worker for one runnable actor */
+        tri_idle_backlog(w->rt);
 }
 
 /* A task that stays, and has started: it is next, or at the end of the queue. */
@@ -217,10 +232,22 @@ void tri_worker_take_in(struct tri_worker *w)
     }
 }
 
-static void inbox_push(struct tri_worker *w, struct tri_actor *a)
+/*
+ * Once the actor is in the inbox, it and the whole runtime may end before a foreign thread has
+ * done with the wake of the worker: rt->n_pushing keeps the runtime until then. Its own workers
+ * need no such thing, they are joined.
+ */
+static void inbox_push(struct tri_worker *w, struct tri_actor *a, struct tri_worker *here)
 {
+    struct tri_runtime *rt = w->rt;
+    bool foreign = !here || here->rt != rt;
+
+    if (foreign) /* relaxed: published with the push */
+        atomic_fetch_add_explicit(&rt->n_pushing, 1, memory_order_relaxed);
     if (tri_inbox_push(&w->inbox, a))
-        w->rt->backend->ops->poller_wake(w->poller);
+        rt->backend->ops->poller_wake(w->poller);
+    if (foreign) /* release: our last touch of the runtime; pairs with the wait at its end */
+        atomic_fetch_sub_explicit(&rt->n_pushing, 1, memory_order_release);
 }
 
 void tri_worker_ready(struct tri_actor *a)
@@ -232,7 +259,24 @@ void tri_worker_ready(struct tri_actor *a)
     if (home == here && !(tri_wakee_kind(&a->wakee) == TRI_KIND_TASK && tri_task_of(a)->frame))
         ready_here(here, a);
     else
-        inbox_push(home, a);
+        inbox_push(home, a, here);
+}
+
+void tri_wake_from_signal(struct tri_wakee *w)
+{
+    struct tri_actor *a;
+
+    /* As in tri_wake(). */
+    if (atomic_fetch_or_explicit(&w->word, TRI_READY, memory_order_acq_rel) & TRI_READY)
+        return;
+    if (tri_wakee_kind(w) == TRI_KIND_THREAD) {
+        tri_thread_wake(w);
+        return;
+    }
+    a = tri_actor_of(w);
+    /* acquire: as in tri_worker_ready(). The queues of the interrupted worker may be half changed;
+     * its inbox is one word. */
+    inbox_push(atomic_load_explicit(&a->home, memory_order_acquire), a, NULL);
 }
 
 void tri_wakee_queue(struct tri_wakee *wakee)
@@ -280,14 +324,19 @@ int tri_worker_place(struct tri_runtime *rt, struct tri_worker *from, struct tri
         w = least_busy(rt, from);
         if (spread)
             atomic_fetch_add_explicit(&w->n_spread, 1, memory_order_relaxed); /* an estimate */
-        if (w != from && tri_idle_start(rt, w) < 0)
+        if (w != from && tri_idle_start(rt, w) < 0) {
+            if (spread)
+                atomic_fetch_sub_explicit(&w->n_spread, 1, memory_order_relaxed);
             w = from ? from : rt->workers[0];
+            if (spread)
+                atomic_fetch_add_explicit(&w->n_spread, 1, memory_order_relaxed);
+        }
     }
     atomic_store_explicit(&a->home, w, memory_order_relaxed); /* published with the queue */
     if (w == from)
         ready_here(w, a);
     else
-        inbox_push(w, a);
+        inbox_push(w, a, from);
     return 0;
 }
 
@@ -382,7 +431,7 @@ void tri_worker_run_task(struct tri_worker *w, struct tri_task *t)
     w->task = t;
     w->budget = TRI_BUDGET;
     /* relaxed: the conductor only looks. */
-    atomic_store_explicit(&w->shown, t, memory_order_relaxed);
+    atomic_store_explicit(&w->shown, &t->a, memory_order_relaxed);
 }
 
 struct tri_context *tri_worker_board(struct tri_worker *w, struct tri_actor *a)
@@ -434,7 +483,10 @@ static void run(struct tri_worker *w, struct tri_actor *a)
         /* relaxed: see home in actor.h; published when it is queued again. */
         atomic_store_explicit(&a->home, w, memory_order_relaxed);
         w->handler = a;
-        handler_fn(w, a);
+        /* relaxed: the conductor only looks. */
+        atomic_store_explicit(&w->shown, a, memory_order_relaxed);
+        handlers()->run(w, a);
+        atomic_store_explicit(&w->shown, NULL, memory_order_relaxed);
         w->handler = NULL;
         return;
     }
@@ -452,6 +504,8 @@ void tri_worker_loop(struct tri_worker *w)
     struct tri_actor *a;
 
     tri_tls_worker = w;
+    /* relaxed: the conductor only looks. */
+    atomic_store_explicit(&w->tid, gettid(), memory_order_relaxed);
     tri_context_adopt(&w->ctx);
     /* acquire: what was done before the stop is seen by whoever cleans up. */
     while (!atomic_load_explicit(&w->rt->stopping, memory_order_acquire)) {

@@ -51,6 +51,7 @@ struct tri_worker {
     struct tri_wheel wheel;
     struct tri_poller *poller;
     tr_time polled_at;           /* when descriptors were looked at */
+    bool trimmed;                /* free stacks hold no pages that could go */
     unsigned spin;               /* pauses before it sleeps */
     uint64_t random;             /* xorshift64 state, from the seed */
     struct tri_stack_cache stacks;
@@ -67,7 +68,10 @@ struct tri_worker {
     _Alignas(64) struct tri_inbox inbox;
     atomic_uint tick;            /* picks; the owner writes, watchers compare */
     atomic_uint n_spread;        /* tasks placed here by tri_self_spread that have not ended */
-    struct tri_task *_Atomic shown; /* the running task, for the conductor */
+    struct tri_actor *_Atomic shown; /* the running one, for the conductor */
+    atomic_int tid;              /* of the thread, once its loop runs */
+    /* Actors that have ended here; among them tasks that never ran. The owner writes. */
+    atomic_ulong n_ended, n_discarded;
 };
 
 extern _Thread_local struct tri_worker *tri_tls_worker
@@ -80,8 +84,12 @@ struct tri_worker *tri_worker_self(void);
 void tri_worker_set_event_fn(void (*fn)(void *data, uint32_t events));
 
 /* Runs a handler until it has no message or its slice is over; set by lib/actor/handler.c. */
-void tri_worker_set_handler_fn(void (*run)(struct tri_worker *w, struct tri_actor *a),
-                               void (*timer)(struct tri_timer *t));
+struct tri_handler_fns {
+    void (*run)(struct tri_worker *w, struct tri_actor *a);
+    void (*timer_fired)(struct tri_timer *t);
+    const char *(*name)(const struct tri_actor *a);
+};
+void tri_worker_set_handler_fns(const struct tri_handler_fns *fns);
 
 /* Called when a worker goes idle or has retired much, to hand over what it batched. */
 void tri_worker_set_idle_fn(void (*fn)(void));
@@ -116,6 +124,14 @@ void tri_worker_ready(struct tri_actor *a);
 int tri_worker_place(struct tri_runtime *rt, struct tri_worker *from, struct tri_actor *a,
                      bool spread);
 
+/* One more, in a counter that only the calling thread writes. */
+static inline void tri_worker_count(atomic_ulong *n)
+{
+    /* relaxed, both: readers want a number, not an order. */
+    atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + 1,
+                          memory_order_relaxed);
+}
+
 /* Takes in what other threads have put into the inbox. Owner only. */
 void tri_worker_take_in(struct tri_worker *w);
 
@@ -134,7 +150,8 @@ void tri_worker_switch(struct tri_worker *w, struct tri_task *self);
 static inline void tri_task_note(struct tri_task *self, const struct tri_arm_ops *what,
                                  const void *source)
 {
-    self->frame->wait_what = what;
+    /* relaxed, by the builtin: a report looks at it, see tri_scope_each(). */
+    __atomic_store_n(&self->frame->wait_what, what, __ATOMIC_RELAXED);
     self->frame->wait_source = source;
 }
 

@@ -255,7 +255,7 @@ TR_TEST(mpsc_inside, drained_block_is_out_of_the_senders_reach)
         need_eq(itemq_try_recv(&rx, &(struct item){ 0 }), 0);
     next = atomic_load(&tri_mpsc_tx(tx.end.chan)->tail_block);
     check_ne(next, first);
-    check_eq(next, tri_mpsc_rx(rx.end.chan)->head_block);
+    check_eq(next, rx.end.chan->head_block);
     check_eq(send_id(34), 0);
     close_channel();
 }
