@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # check-trweb.sh - trweb under curl, wrk and clients that behave badly; its stop; its errors.
 # shellcheck source=examples/support/check.sh
-. "${top_srcdir:-.}/examples/support/check.sh"
+. "${top_srcdir:-.}/examples/support/check.sh" || exit 1
 
 trweb=$examples/trweb
 head='GET / HTTP/1.1\r\nHost: x\r\n\r\n'

@@ -8,7 +8,7 @@ set -u
 examples=${top_builddir:-.}/examples
 support=${top_builddir:-.}/tests/support
 full=${TR_FULL:-0}
-work=$(mktemp -d)
+work=$(mktemp -d) || exit 1
 n_check=0
 n_bad=0
 children=()
