@@ -90,40 +90,7 @@ static int dozer(struct dozer *self, struct dozer_msg *m)
     return -EINVAL;
 }
 
-/* ---- starting ---- */
-
-static int start_tasks(tr_scope *s, struct crowd *c)
-{
-    int r = 0;
-
-    for (unsigned long i = 0; i < c->n && r == 0; i++)
-        r = sleeper_spawn(s, &(struct sleeper){ c }, NULL);
-    return r;
-}
-
-/* The references are kept: a handler ends when nobody can send to it any more. */
-static int start_handlers(tr_scope *s, struct crowd *c, dozer_ref *refs)
-{
-    const struct tr_handler_opts opts = { .capacity = 1 };
-    int r = 0;
-
-    for (unsigned long i = 0; i < c->n && r == 0; i++) {
-        r = dozer_spawn(s, &(struct dozer){ c }, &opts, &refs[i]);
-        if (r == 0)
-            r = dozer_try_send(&refs[i], &(struct dozer_msg){ DOZER_LIE_DOWN });
-    }
-    return r;
-}
-
-/* Room for @n references that is in memory already: it is not a part of what a handler costs. */
-static dozer_ref *refs_new(unsigned long n)
-{
-    dozer_ref *refs = calloc(n, sizeof *refs);
-
-    for (unsigned long i = 0; refs && i < n; i++)
-        *(volatile char *)&refs[i] = 0;
-    return refs;
-}
+/* ---- measuring ---- */
 
 /* The resident set of this process, in bytes. */
 static double resident(void)
@@ -138,11 +105,6 @@ static double resident(void)
     return (double)pages * (double)sysconf(_SC_PAGESIZE);
 }
 
-static double seconds(tr_time span)
-{
-    return (double)span / 1e9;
-}
-
 static unsigned long n_asleep(struct crowd *c)
 {
     unsigned long n_up =
@@ -151,18 +113,85 @@ static unsigned long n_asleep(struct crowd *c)
     return atomic_load(&c->n_down) - n_up;
 }
 
-/* Waits for the last one to lie down: *@ret_at. *@ret_peak: as many were asleep at once. */
-static int wait_for_last(struct crowd *c, lastw_rx *last, tr_time *ret_at,
-                         unsigned long *ret_peak)
+/* What the largest number asleep at once so far cost. */
+struct peak {
+    double before; /* resident before the first one */
+    unsigned long n;
+    double bytes;
+};
+
+static void peak_look(struct peak *p, struct crowd *c)
 {
-    unsigned long peak = 0;
+    unsigned long n = n_asleep(c);
+
+    if (n > p->n) {
+        p->n = n;
+        p->bytes = (resident() - p->before) / (double)n;
+    }
+}
+
+/* ---- starting ---- */
+
+enum { TURN = 1024 }; /* started in a row; then they lie down, before there are more */
+
+static int turn(struct peak *p, struct crowd *c)
+{
+    peak_look(p, c);
+    return tr_yield();
+}
+
+static int start_tasks(tr_scope *s, struct crowd *c, struct peak *p)
+{
+    int r = 0;
+
+    for (unsigned long i = 0; i < c->n && r == 0; i++) {
+        r = sleeper_spawn(s, &(struct sleeper){ c }, NULL);
+        if (r == 0 && i % TURN == TURN - 1)
+            r = turn(p, c);
+    }
+    return r;
+}
+
+/* The references are kept: a handler ends when nobody can send to it any more. */
+static int start_handlers(tr_scope *s, struct crowd *c, dozer_ref *refs, struct peak *p)
+{
+    const struct tr_handler_opts opts = { .capacity = 1 };
+    int r = 0;
+
+    for (unsigned long i = 0; i < c->n && r == 0; i++) {
+        r = dozer_spawn(s, &(struct dozer){ c }, &opts, &refs[i]);
+        if (r == 0)
+            r = dozer_try_send(&refs[i], &(struct dozer_msg){ DOZER_LIE_DOWN });
+        if (r == 0 && i % TURN == TURN - 1)
+            r = turn(p, c);
+    }
+    return r;
+}
+
+/* Room for @n references that is in memory already: it is not a part of what a handler costs. */
+static dozer_ref *refs_new(unsigned long n)
+{
+    dozer_ref *refs = calloc(n, sizeof *refs);
+
+    for (unsigned long i = 0; refs && i < n; i++)
+        *(volatile char *)&refs[i] = 0;
+    return refs;
+}
+
+static double seconds(tr_time span)
+{
+    return (double)span / 1e9;
+}
+
+/* Waits for the last one to lie down: *@ret_at. */
+static int wait_for_last(struct crowd *c, lastw_rx *last, struct peak *p, tr_time *ret_at)
+{
     int r;
 
     do {
         r = lastw_recv(last, tr_until_drain(tr_after(TR_MS(10))), ret_at);
-        peak = n_asleep(c) > peak ? n_asleep(c) : peak;
+        peak_look(p, c);
     } while (r == -ETIMEDOUT);
-    *ret_peak = peak > 0 ? peak : 1;
     return r;
 }
 
@@ -171,21 +200,20 @@ static int watch(struct crowd *c, dozer_ref *refs)
 {
     lastw_rx last TR_CLEANUP(lastw_rx_close) = { 0 };
     tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
-    double before = resident();
+    struct peak peak = { resident(), 0, 0 };
     tr_time start = tr_now(), down_at;
-    unsigned long peak;
     int r;
 
     if ((r = lastw_new(&c->last, &last)) < 0 ||
-        (r = refs ? start_handlers(&s, c, refs) : start_tasks(&s, c)) < 0)
+        (r = refs ? start_handlers(&s, c, refs, &peak) : start_tasks(&s, c, &peak)) < 0)
         return r;
     printf("%lu %s started in %.3f s\n", c->n, refs ? "handlers" : "tasks",
            seconds(tr_now() - start));
-    r = wait_for_last(c, &last, &down_at, &peak);
+    r = wait_for_last(c, &last, &peak, &down_at);
     if (r < 0)
         return r;
     printf("the last one fell asleep after %.3f s; at most %lu at once, %.0f bytes each\n",
-           seconds(down_at - start), peak, (resident() - before) / (double)peak);
+           seconds(down_at - start), peak.n, peak.bytes);
     r = tr_scope_join(&s, TR_UNTIL_DRAIN);
     if (r == 0)
         printf("all were awake %.3f s after that; they slept for %.3f s\n",

@@ -38,12 +38,21 @@ TR_API int tr_run_with(const struct tr_runtime_opts *opts, tr_run_fn *fn, void *
 
 /*
  * A daemon: as tr_run_with(), and signals. The first TERM or INT raises the shutdown level to
- * TR_LEVEL_DRAIN, which drains the root scope; the second, or the end of the stop budget, to
- * TR_LEVEL_ABORT; the third leaves at once. The last line on standard error is a summary of the stop.
+ * TR_LEVEL_DRAIN, which drains the root scope; the last second of the stop budget (or quarter, if
+ * that is shorter) to TR_LEVEL_STOP; the second signal, or the end of the budget, to
+ * TR_LEVEL_ABORT; the third leaves at once. Signals within 200 ms count once. QUIT and USR1 write
+ * every actor, and what it waits for, to standard error. A signal that an actor has opened is
+ * that actor's. The last line of a stop on standard error is its summary:
+ *
+ *     shutdown: 41 stopped, 1 late (conn), 0 lost, 1 discarded, 0.52 s
+ *
+ * stopped: ended since the stop began; late: not ended when it came to TR_LEVEL_ABORT; lost: nor
+ * when the process left; discarded: tasks that were cancelled before they ever ran.
  * Returns the exit status: 0: everything stopped in time.  1: @app returned another failure than
  * those of a stop, or a direct child of the root scope failed.  124: the stop budget was missed,
  * or @app returned -ETIMEDOUT.  128 + n: forced by signal n.
- * Callers:  main(), before other threads exist.
+ * Callers:  main(), before other threads exist. One more thread than @n_worker takes the signals,
+ * also with current_thread. SIGPIPE is ignored. A forked child gets -EOWNERDEAD.
  */
 TR_API int tr_main(const char *name, tr_app_fn *app, int argc, char **argv);
 TR_API int tr_main_with(const struct tr_runtime_opts *opts, tr_app_fn *app, int argc,

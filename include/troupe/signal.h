@@ -2,9 +2,11 @@
 /*
  * troupe/signal.h - wait for POSIX signals, and the level at which the program stops.
  *
- * Signals are read by a thread that runs no user code; occurrences between two waits of one
- * object are counted, none is lost. A runtime blocks TERM, INT, QUIT, HUP, USR1, USR2 and CHLD
- * before it starts threads; a signal nobody has opened keeps its default effect.
+ * Occurrences between two waits of one object are counted, none is lost; but the kernel merges
+ * those that come while one is pending. tr_main() blocks TERM, INT, QUIT, HUP, USR1, USR2 and
+ * CHLD before it starts threads and takes them in a thread that runs no user code; in a runtime
+ * of tr_run() the thread that called it may be interrupted, as by any handler with SA_RESTART. A
+ * signal nobody has opened keeps its default effect.
  */
 #ifndef TROUPE_SIGNAL_H
 #define TROUPE_SIGNAL_H
@@ -30,6 +32,7 @@ struct tr_signal_info {
  * Subscribes: occurrences from now on are seen. Subscribing to TERM or INT takes them over: they
  * no longer raise the shutdown level by themselves.
  * Returns:  0.  -EINVAL: no signal, or one that cannot be caught.  -ENOMEM.  -EPERM: no runtime.
+ *           -EOPNOTSUPP: a simulated runtime.  -EAGAIN: no thread to take it.
  */
 TR_API TR_CHECK int tr_signal_open(int signo, tr_signal *ret_signal);
 

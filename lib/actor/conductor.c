@@ -87,7 +87,8 @@ static tr_time tick_of(const struct tri_conductor *c)
 /* The timer is the last resort of tr_main(); without it a hanging hook may delay the end. */
 static void fatal_make(struct tri_conductor *c)
 {
-    struct sigevent ev = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = tri_trace_signal(),
+    struct sigevent ev = { .sigev_notify = SIGEV_THREAD_ID,
+                           .sigev_signo = tri_trace_signal(),
                            .sigev_value.sival_ptr = c };
 
     ev.sigev_notify_thread_id = gettid();
@@ -211,7 +212,8 @@ void tri_conductor_stop(struct tri_conductor *c)
     tri_runtime_kick(c->rt);
     (void)pthread_join(c->thread, NULL);
     if (atomic_exchange_explicit(&c->fatal_armed, false, memory_order_relaxed))
-        (void)timer_delete(c->fatal); /* no handler runs: tri_signal_set_main(NULL) came first */
+        (void)timer_delete(
+            c->fatal); /* no handler runs: tri_signal_set_main(NULL) came first */
 }
 
 /* ---- its life ---- */

@@ -17,30 +17,31 @@
 
 /* What a stop came to. Written by the conductor; read by tr_main() when that has ended. */
 struct tri_stop {
-    tr_time began;              /* when the level left RUN; 0: it has not */
-    tr_time stop_at, abort_at;  /* when DRAIN, STOP are over */
-    tr_time exit_at;            /* after ABORT; TR_NEVER: nothing is left to be done */
-    enum tr_level met;          /* the level whose consequences were drawn */
-    unsigned n_late;            /* actors that had not ended when it came to ABORT */
-    char late[96];              /* the names of the first of them */
-    bool missed;                /* the budget was not kept */
+    tr_time began;             /* when the level left RUN; 0: it has not */
+    tr_time stop_at, abort_at; /* when DRAIN, STOP are over */
+    tr_time exit_at;           /* after ABORT; TR_NEVER: nothing is left to be done */
+    enum tr_level met;         /* the level whose consequences were drawn */
+    unsigned n_late;           /* actors that had not ended when it came to ABORT */
+    char late[96];             /* the names of the first of them */
+    bool missed;               /* the budget was not kept */
 };
 
 struct tri_conductor {
     struct tri_runtime *rt;
-    bool is_main;             /* of tr_main(): it may end the process */
-    bool started;             /* under rt->start_lock */
+    bool is_main; /* of tr_main(): it may end the process */
+    bool started; /* under rt->start_lock */
     atomic_bool quit;
-    atomic_bool fatal_armed;  /* fatal may be set; written by its thread before it takes signals */
+    atomic_bool
+        fatal_armed; /* fatal may be set; written by its thread before it takes signals */
     pthread_t thread;
-    timer_t fatal;            /* ends the process, whatever its thread is stuck in */
+    timer_t fatal; /* ends the process, whatever its thread is stuck in */
 
     /* Written in the signal handler. */
-    atomic_uint n_stop;       /* stop signals that count */
-    atomic_int stop_signal;   /* the newest of them, and who sent it */
+    atomic_uint n_stop;     /* stop signals that count */
+    atomic_int stop_signal; /* the newest of them, and who sent it */
     atomic_int stop_pid;
     _Atomic tr_time stopped_at;
-    atomic_uint n_dump;       /* dumps asked for */
+    atomic_uint n_dump; /* dumps asked for */
 
     /* Its thread's own. */
     unsigned n_dumped;

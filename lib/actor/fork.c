@@ -16,8 +16,8 @@
 #include "actor/signal.h"
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static atomic_uint n_running;   /* runtimes of this process */
-static struct tri_lock lock;    /* protects mask and has_mask */
+static atomic_uint n_running; /* runtimes of this process */
+static struct tri_lock lock;  /* protects mask and has_mask */
 static sigset_t mask;
 static bool has_mask;
 

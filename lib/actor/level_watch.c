@@ -18,7 +18,7 @@
 
 struct tri_level_watch {
     tr_levelw_tx tx;
-    tr_levelw_rx rx;          /* has seen RUN; under the lock of struct tri_shutdown */
+    tr_levelw_rx rx; /* has seen RUN; under the lock of struct tri_shutdown */
     atomic_uint n_publish;
 };
 

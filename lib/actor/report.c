@@ -24,7 +24,7 @@ struct view {
     const struct tri_actor *a; /* to compare with only */
     const struct tri_worker *home;
     const void *spawn_pc;
-    const char *what;          /* it waits for; NULL: it has not waited yet. A constant string */
+    const char *what; /* it waits for; NULL: it has not waited yet. A constant string */
     uint32_t index;
     unsigned word;
     bool is_handler, is_movable, started, parked;
@@ -39,7 +39,8 @@ struct tri_report {
 
 struct tri_report *tri_report_new(void)
 {
-    return tri_mem_map(sizeof(struct tri_report)); /* no page of it is touched until it is used */
+    /* No page of it is touched until it is used. */
+    return tri_mem_map(sizeof(struct tri_report));
 }
 
 void tri_report_free(struct tri_report *r)
@@ -262,7 +263,8 @@ void tri_report_stall(struct tri_report *r, struct tri_runtime *rt, struct tri_w
         if (v->a != shown)
             continue;
         tri_tell(TR_EVENT_STALLED,
-                 "%s '%s' #%u has held worker %u for %lld ms; %zu%s started tasks wait behind it%s",
+                 "%s '%s' #%u has held worker %u for %lld ms; %zu%s started tasks wait "
+                 "behind it%s",
                  kind_name(v), v->name, v->index, w->index, (long long)(span / TR_MS(1)),
                  count_behind(r, w, shown), r->n_live > r->n_view ? " or more" : "", t.buf);
         return;

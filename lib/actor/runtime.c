@@ -147,6 +147,7 @@ void tri_worker_fini(struct tri_worker *w)
     tri_deque_fini(&w->fresh);
     tri_deque_fini(&w->hot);
     tri_runq_fini(&w->own);
+    tri_runq_fini(&w->late);
     tri_slab_cache_fini(&w->tasks);
     tri_slab_cache_fini(&w->scopes);
     tri_stack_cache_fini(&w->stacks);
@@ -234,9 +235,9 @@ static void start_lazily(struct tri_runtime *rt)
 }
 
 /* The actors have ended. Before the workers are joined: the conductor may start some. */
-static void watchers_end(struct tri_runtime *rt, struct tri_main_result *main_result)
+static void watchers_end(struct tri_runtime *rt, struct tri_main_result *main)
 {
-    if (main_result)
+    if (main)
         tri_signal_set_main(NULL);
     if (rt->conductor)
         tri_conductor_stop(rt->conductor);
@@ -244,18 +245,18 @@ static void watchers_end(struct tri_runtime *rt, struct tri_main_result *main_re
     tri_level_watch_fini(rt->shutdown);
 }
 
-static void main_result_fill(struct tri_runtime *rt, int result, struct tri_main_result *main_result)
+static void result_fill(struct tri_runtime *rt, int result, struct tri_main_result *main)
 {
-    if (!main_result)
+    if (!main)
         return;
-    main_result->ran = true;
-    main_result->status = tri_stop_status(rt->conductor, result, rt->root->n_failed);
+    main->ran = true;
+    main->status = tri_stop_status(rt->conductor, result, rt->root->n_failed);
     tri_stop_summary(rt->conductor, 0);
 }
 
-static int watchers_begin(struct tri_runtime *rt, struct tri_main_result *main_result)
+static int watchers_begin(struct tri_runtime *rt, struct tri_main_result *main)
 {
-    if (!main_result) {
+    if (!main) {
         rt->first_idle = rt->conductor ? start_lazily : NULL;
         return 0;
     }
@@ -264,7 +265,7 @@ static int watchers_begin(struct tri_runtime *rt, struct tri_main_result *main_r
 }
 
 static int run_root(struct tri_runtime *rt, tr_run_fn *fn, void *arg,
-                    struct tri_main_result *main_result)
+                    struct tri_main_result *main)
 {
     struct tri_worker *w = rt->workers[0];
     int result = 0, r;
@@ -284,15 +285,15 @@ static int run_root(struct tri_runtime *rt, tr_run_fn *fn, void *arg,
     w->started = true;
     atomic_init(&rt->n_started, 1);
     rt->backend->ops->thread_init(rt->backend);
-    r = watchers_begin(rt, main_result);
+    r = watchers_begin(rt, main);
     if (r == 0) {
         tri_deque_push(&w->fresh, &t->a);
         tri_worker_loop(w);
     }
-    watchers_end(rt, main_result);
+    watchers_end(rt, main);
     workers_join(rt);
     if (r == 0)
-        main_result_fill(rt, result, main_result);
+        result_fill(rt, result, main);
     tri_tls_worker = w;
     if (r < 0)
         tri_task_discard(w, t, result = r);
@@ -324,18 +325,18 @@ void tri_runtime_cancel(struct tri_runtime *rt)
 /* ---- the public functions ---- */
 
 static int run_workers(struct tri_runtime *rt, tr_run_fn *fn, void *arg,
-                       struct tri_main_result *main_result)
+                       struct tri_main_result *main)
 {
     int r = workers_make(rt);
 
     if (r == 0)
-        r = run_root(rt, fn, arg, main_result);
+        r = run_root(rt, fn, arg, main);
     workers_free(rt);
     return r;
 }
 
 static int run_watched(struct tri_runtime *rt, tr_run_fn *fn, void *arg,
-                       struct tri_main_result *main_result)
+                       struct tri_main_result *main)
 {
     struct tri_shutdown shutdown = { .reason = NULL };
     struct tri_signals signals = { .kept = { NULL } };
@@ -345,15 +346,15 @@ static int run_watched(struct tri_runtime *rt, tr_run_fn *fn, void *arg,
 
     rt->shutdown = &shutdown;
     rt->signals = &signals;
-    if (main_result || !(rt->opts.current_thread || rt->opts.simulate)) {
+    if (main || !(rt->opts.current_thread || rt->opts.simulate)) {
         rt->conductor = &conductor;
-        r = tri_conductor_init(&conductor, rt, main_result != NULL);
+        r = tri_conductor_init(&conductor, rt, main != NULL);
         if (r < 0)
             return r;
     }
     tri_fork_begin();
     (void)pthread_sigmask(SIG_SETMASK, NULL, &mask);
-    r = run_workers(rt, fn, arg, main_result);
+    r = run_workers(rt, fn, arg, main);
     tri_fork_end();
     if (rt->conductor)
         tri_conductor_fini(&conductor);
@@ -363,7 +364,7 @@ static int run_watched(struct tri_runtime *rt, tr_run_fn *fn, void *arg,
 }
 
 static int run_backend(struct tri_runtime *rt, tr_run_fn *fn, void *arg,
-                       struct tri_main_result *main_result)
+                       struct tri_main_result *main)
 {
     struct tri_backend *sim = NULL;
     int r;
@@ -375,7 +376,7 @@ static int run_backend(struct tri_runtime *rt, tr_run_fn *fn, void *arg,
     }
     rt->backend = sim ? sim : tri_epoll_backend();
     rt->virtual_time = sim != NULL;
-    r = run_watched(rt, fn, arg, main_result);
+    r = run_watched(rt, fn, arg, main);
     if (sim)
         tri_sim_free(sim);
     tri_rcu_barrier_if_pending(); /* what channels have retired is freed before we return */

@@ -79,8 +79,8 @@ bool tri_shutdown_grow(struct tri_runtime *rt, enum tr_level level, const char *
         if (now >= level)
             return false;
         /* release: the reason. */
-    } while (!atomic_compare_exchange_weak_explicit(&rt->level, &now, level,
-                                                    memory_order_release, memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(
+        &rt->level, &now, level, memory_order_release, memory_order_relaxed));
     if (now == TR_LEVEL_RUN)
         note_began(rt->shutdown, before);
     tell_line(rt->shutdown, level);
@@ -122,7 +122,8 @@ int tr_shutdown(enum tr_level level, const char *reason)
     if (tri_shutdown_grow(rt, level, reason)) {
         tri_shutdown_act(rt);
         if (rt->conductor) {
-            (void)tri_conductor_start(rt); /* without it the deadlines are not kept: best effort */
+            (void)tri_conductor_start(
+                rt); /* without it the deadlines are not kept: best effort */
             tri_runtime_kick(rt);
         }
     }
@@ -176,7 +177,9 @@ static const struct tri_arm_ops ops = { "shutdown level", attempt, enroll, withd
 
 int tr_shutdown_wait(enum tr_level level, tr_time deadline)
 {
-    tr_arm arm = { .ops = &ops, .source = tri_runtime_self(), .value = (void *)(uintptr_t)level,
+    tr_arm arm = { .ops = &ops,
+                   .source = tri_runtime_self(),
+                   .value = (void *)(uintptr_t)level,
                    .extra = { level } };
 
     if (level > TR_LEVEL_ABORT)

@@ -19,11 +19,11 @@ struct tri_counts {
 };
 
 struct tri_shutdown {
-    struct tri_lock lock;        /* protects line; waking is done inside */
-    struct tri_waitq line;       /* who waits for a level; waiter->value: which */
-    const char *_Atomic reason;  /* of the newest raise */
-    struct tri_counts before;    /* as the level left RUN; written once, before began */
-    _Atomic tr_time began;       /* when that was; 0: not yet known */
+    struct tri_lock lock;       /* protects line; waking is done inside */
+    struct tri_waitq line;      /* who waits for a level; waiter->value: which */
+    const char *_Atomic reason; /* of the newest raise */
+    struct tri_counts before;   /* as the level left RUN; written once, before began */
+    _Atomic tr_time began;      /* when that was; 0: not yet known */
     /* The channel of tr_shutdown_watch(), made when it is first wanted (level_watch.c). */
     struct tri_level_watch *_Atomic watch;
 };

@@ -36,12 +36,12 @@
 
 struct tri_signal {
     uint32_t slab_index;
-    struct tri_lock lock;              /* covers line and taken; waking is done inside */
+    struct tri_lock lock; /* covers line and taken; waking is done inside */
     struct tri_waitq line;
-    atomic_ullong word;                /* signal << 32 | occurrences; 0: a free record */
-    atomic_ullong sender;              /* uid << 32 | pid, of the newest */
-    struct tri_wakee *_Atomic first;   /* of line; written under lock, read by the handler */
-    uint32_t taken;                    /* occurrences that were reported */
+    atomic_ullong word;              /* signal << 32 | occurrences; 0: a free record */
+    atomic_ullong sender;            /* uid << 32 | pid, of the newest */
+    struct tri_wakee *_Atomic first; /* of line; written under lock, read by the handler */
+    uint32_t taken;                  /* occurrences that were reported */
 };
 
 static struct tri_lock lock; /* covers the next group; the slab's lock is taken inside */
@@ -51,7 +51,8 @@ static bool slab_made;
 static unsigned n_held[TRI_SIGNALS];
 static struct sigaction former[TRI_SIGNALS];
 
-static atomic_uint n_subscribed[TRI_SIGNALS]; /* written with the records, read by the handler */
+static atomic_uint
+    n_subscribed[TRI_SIGNALS]; /* written with the records, read by the handler */
 static struct tri_conductor *_Atomic main_conductor;
 static atomic_uint n_inside;
 static atomic_ullong early; /* bits of signals that came before tr_main() was ready for them */
@@ -381,8 +382,8 @@ static const struct tri_arm_ops ops = { "signal", attempt, enroll, withdraw, NUL
 /* An arm over @sub; @one: takes a single occurrence, the rest is for others. */
 static tr_arm arm_of(struct tri_signal *sub, struct tr_signal_info *ret_info, bool one)
 {
-    return (tr_arm){ .ops = sub ? &ops : NULL, .source = sub, .value = ret_info,
-                     .extra = { one } };
+    return (
+        tr_arm){ .ops = sub ? &ops : NULL, .source = sub, .value = ret_info, .extra = { one } };
 }
 
 tr_arm tr_signal_recv_arm(tr_signal *s, struct tr_signal_info *ret_info)

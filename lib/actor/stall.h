@@ -2,7 +2,8 @@
 /*
  * stall.h - finds workers that have been in one slice of one actor for longer than the limit.
  * A worker is seen by three words that it writes anyway: who runs, the number of its picks, and
- * its sleep mark. Two looks that find the same span one slice.
+ * its sleep mark. Two looks that find the same span one slice. A worker that wants to run and
+ * gets no CPU is no culprit: it is given ten times the limit.
  */
 #ifndef TRI_ACTOR_STALL_H
 #define TRI_ACTOR_STALL_H
@@ -15,8 +16,9 @@ struct tri_report;
 struct tri_sight {
     const struct tri_actor *shown;
     unsigned tick;
-    bool told;       /* this episode was reported */
-    tr_time since;   /* when it was first seen so */
+    bool told;     /* this episode was reported */
+    tr_time since; /* when it was first seen so */
+    tr_time cpu;   /* time its thread had used by then */
 };
 
 struct tri_stalls {

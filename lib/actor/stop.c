@@ -29,11 +29,11 @@
 
 enum { EXIT_MISSED = 124, EXIT_SIGNAL = 128 };
 
-static const tr_time DEBOUNCE = TR_MS(200);     /* a terminal delivers twice */
-static const tr_time CLEANUP = TR_S(1);         /* the share of STOP; a quarter of short budgets */
-static const tr_time GRACE = TR_MS(100);        /* of ABORT, at the end of the budget */
-static const tr_time GRACE_SIGNAL = TR_MS(25);  /* of ABORT, after a second signal */
-static const tr_time FATAL_AFTER = TR_MS(300);  /* the grace, when something hangs */
+static const tr_time DEBOUNCE = TR_MS(200); /* a terminal delivers twice */
+static const tr_time CLEANUP = TR_S(1);     /* the share of STOP; a quarter of short budgets */
+static const tr_time GRACE = TR_MS(100);    /* of ABORT, at the end of the budget */
+static const tr_time GRACE_SIGNAL = TR_MS(25); /* of ABORT, after a second signal */
+static const tr_time FATAL_AFTER = TR_MS(300); /* the grace, when something hangs */
 
 /* ---- in the signal handler ---- */
 
@@ -112,8 +112,7 @@ static void heed_signals(struct tri_conductor *c)
 static void say_began(const struct tri_conductor *c)
 {
     int signo = atomic_load_explicit(&c->stop_signal, memory_order_relaxed);
-    const char *reason =
-        atomic_load_explicit(&c->rt->shutdown->reason, memory_order_relaxed);
+    const char *reason = atomic_load_explicit(&c->rt->shutdown->reason, memory_order_relaxed);
 
     if (!c->is_main)
         return;

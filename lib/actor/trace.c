@@ -164,12 +164,12 @@ static const struct {
     long number;
     const char *name;
 } restartable[] = {
-    { SYS_read, "read" },         { SYS_write, "write" },       { SYS_readv, "readv" },
-    { SYS_writev, "writev" },     { SYS_pread64, "pread" },     { SYS_pwrite64, "pwrite" },
-    { SYS_recvfrom, "recvfrom" }, { SYS_recvmsg, "recvmsg" },   { SYS_sendto, "sendto" },
-    { SYS_sendmsg, "sendmsg" },   { SYS_accept, "accept" },     { SYS_accept4, "accept4" },
-    { SYS_wait4, "wait4" },       { SYS_waitid, "waitid" },     { SYS_flock, "flock" },
-    { SYS_fcntl, "fcntl" },       { SYS_ioctl, "ioctl" },       { SYS_openat, "openat" },
+    { SYS_read, "read" },         { SYS_write, "write" },     { SYS_readv, "readv" },
+    { SYS_writev, "writev" },     { SYS_pread64, "pread" },   { SYS_pwrite64, "pwrite" },
+    { SYS_recvfrom, "recvfrom" }, { SYS_recvmsg, "recvmsg" }, { SYS_sendto, "sendto" },
+    { SYS_sendmsg, "sendmsg" },   { SYS_accept, "accept" },   { SYS_accept4, "accept4" },
+    { SYS_wait4, "wait4" },       { SYS_waitid, "waitid" },   { SYS_flock, "flock" },
+    { SYS_fcntl, "fcntl" },       { SYS_ioctl, "ioctl" },     { SYS_openat, "openat" },
     { SYS_futex, "futex" },
 };
 
@@ -192,6 +192,13 @@ static long call_of(pid_t tid, bool *ret_known)
         return -1;
     number = strtol(text, &end, 10);
     return end == text ? -1 : number;
+}
+
+bool tri_trace_is_runnable(pid_t tid)
+{
+    char text[160];
+
+    return read_proc(tid, "syscall", text, sizeof text) && strcmp(text, "running") == 0;
 }
 
 void tri_trace_kernel(pid_t tid, char *buf, size_t n)

@@ -6,6 +6,7 @@
 #ifndef TRI_ACTOR_TRACE_H
 #define TRI_ACTOR_TRACE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -20,6 +21,9 @@ void tri_trace_warm(void);
 
 /* Writes what the thread @tid does in the kernel: "running", "in read(3)", "in futex_wait". */
 void tri_trace_kernel(pid_t tid, char *buf, size_t n);
+
+/* It wants to run: it is in no system call and not stopped for memory. */
+bool tri_trace_is_runnable(pid_t tid);
 
 /*
  * The return addresses of the thread @tid, innermost first; how many. 0: it is in a call that a

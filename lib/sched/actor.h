@@ -79,6 +79,7 @@ struct tri_frame {
     struct tri_timer timer;  /* of the wait; armed in the home worker's wheel */
     bool timed_out;          /* the timer fired */
     bool spread;             /* its spawns go to the least busy worker */
+    bool yields;             /* has a place in its worker's late queue */
     bool open;               /* requests may come: READY was taken away */
     unsigned seen;           /* the word's bits as tri_park_prepare() found them */
     unsigned n_ignored;      /* -ECANCELED results in a row */

@@ -179,7 +179,7 @@ static void steal_aged(struct tri_worker *w, struct tri_deque *from, struct tri_
 
 static bool has_work(struct tri_worker *w)
 {
-    return w->lifo || !tri_runq_is_empty(&w->own) || w->overflow || tri_deque_len(&w->fresh) > 0 || tri_deque_len(&w->hot) > 0 ||
+    return w->lifo || !tri_runq_is_empty(&w->own) || !tri_runq_is_empty(&w->late) || w->overflow || tri_deque_len(&w->fresh) > 0 || tri_deque_len(&w->hot) > 0 ||
            !tri_inbox_is_idle(&w->inbox);
 }
 

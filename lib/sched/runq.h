@@ -52,6 +52,11 @@ static inline void tri_runq_release(struct tri_runq *q)
     q->n_reserved--;
 }
 
+static inline size_t tri_runq_len(const struct tri_runq *q)
+{
+    return q->tail - q->head;
+}
+
 static inline bool tri_runq_is_empty(const struct tri_runq *q)
 {
     return q->head == q->tail;

@@ -263,6 +263,7 @@ void tri_task_frame(struct tri_task *t, void *top)
     f->timed_out = false;
     f->open = false;
     f->spread = false;
+    f->yields = false;
     f->n_ignored = 0;
     f->n_shield = 0;
     f->wait_what = NULL;
@@ -346,6 +347,8 @@ void tri_task_end(struct tri_task *t, int result)
     arg_drop(t);
     if (t->frame->open && !t->movable)
         close_requests(t);
+    if (t->frame->yields)
+        tri_runq_release(&tri_worker_self()->late);
     __atomic_store_n(&t->frame, NULL, __ATOMIC_RELAXED); /* as in task_new() */
     finish(t, result);
 }

@@ -43,15 +43,25 @@ static bool is_shielded(struct tri_task *t)
            atomic_load_explicit(&home_of(t)->rt->level, memory_order_relaxed) < TR_LEVEL_ABORT;
 }
 
-static void yield(struct tri_task *self)
+/* Lets others run: behind those in @q. */
+static void yield(struct tri_task *self, struct tri_runq *q)
 {
-    struct tri_worker *w = home_of(self);
-
     if (self->movable)
         tri_worker_ready(&self->a);
     else
-        tri_runq_push(&w->own, &self->a);
-    tri_worker_switch(w, self);
+        tri_runq_push(q, &self->a);
+    tri_worker_switch(home_of(self), self);
+}
+
+/* The queue for those who give way; a task that is there once keeps a place in it. */
+static struct tri_runq *late_queue(struct tri_task *self)
+{
+    struct tri_worker *w = home_of(self);
+
+    if (self->movable || (!self->frame->yields && tri_runq_reserve(&w->late) < 0))
+        return &w->own;
+    self->frame->yields = true;
+    return &w->late;
 }
 
 /* A wait of a cancelled task: from the second one on it costs a turn. */
@@ -60,7 +70,7 @@ static int refuse_cancelled(struct tri_task *self)
     struct tri_frame *f = self->frame;
 
     if (f->n_ignored++ >= IGNORED_FREE)
-        yield(self);
+        yield(self, &home_of(self)->own);
     if (f->n_ignored == IGNORED_TOLD)
         tri_tell(TR_EVENT_OVERRUN, "task '%s' #%u was cancelled and has waited %u times since",
                  self->name, self->a.slab_index, f->n_ignored);
@@ -96,7 +106,7 @@ int tri_wait_enter_slow(struct tri_task *self)
         return refuse_cancelled(self);
     w = home_of(self);
     if (w->budget <= 0)
-        yield(self); /* its slice is over; the operation itself is not refused */
+        yield(self, &w->own); /* its slice is over; the operation itself is not refused */
     return 0;
 }
 
@@ -268,6 +278,6 @@ int tr_yield(void)
     int r = tri_wait_enter(self);
 
     if (r == 0)
-        yield(self);
+        yield(self, late_queue(self));
     return r;
 }

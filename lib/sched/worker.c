@@ -364,9 +364,9 @@ static struct tri_actor *overflow_pop(struct tri_worker *w)
 /* Virtual time: whoever may run is chosen by the seed. */
 static struct tri_actor *pick_random(struct tri_worker *w)
 {
-    size_t n_own = w->own.tail - w->own.head + (w->lifo != NULL);
+    size_t n_own = tri_runq_len(&w->own) + (w->lifo != NULL), n_late = tri_runq_len(&w->late);
     size_t n_hot = tri_deque_len(&w->hot), n_fresh = tri_deque_len(&w->fresh);
-    size_t n = n_own + n_hot + n_fresh, k;
+    size_t n = n_own + n_late + n_hot + n_fresh, k;
 
     if (n == 0)
         return overflow_pop(w);
@@ -376,18 +376,33 @@ static struct tri_actor *pick_random(struct tri_worker *w)
     k = w->rt->backend->ops->random(w->rt->backend) % n;
     if (k < n_own)
         return tri_runq_pick(&w->own, k);
-    if (k < n_own + n_hot)
+    k -= n_own;
+    if (k < n_late)
+        return tri_runq_pick(&w->late, k);
+    k -= n_late;
+    if (k < n_hot)
         return oldest(&w->hot);
-    return (k - n_own - n_hot) % 2 ? oldest(&w->fresh) : tri_deque_take(&w->fresh);
+    return (k - n_hot) % 2 ? oldest(&w->fresh) : tri_deque_take(&w->fresh);
 }
 
-static struct tri_actor *pick_fair(struct tri_worker *w, unsigned tick)
+/* For each queue in turn: its oldest, or that of the next one. */
+static struct tri_actor *pick_fair(struct tri_worker *w, unsigned turn)
 {
     struct tri_actor *a = overflow_pop(w);
 
-    if (!a)
-        a = oldest(tick & (FAIR_MASK + 1) ? &w->fresh : &w->hot);
-    return a ? a : oldest(tick & (FAIR_MASK + 1) ? &w->hot : &w->fresh);
+    for (unsigned i = 0; i < 3 && !a; i++) {
+        switch ((turn + i) % 3) {
+        case 0:
+            a = oldest(&w->hot);
+            break;
+        case 1:
+            a = oldest(&w->fresh);
+            break;
+        default:
+            a = tri_runq_pop(&w->late);
+        }
+    }
+    return a;
 }
 
 struct tri_actor *tri_worker_pick(struct tri_worker *w)
@@ -403,7 +418,7 @@ struct tri_actor *tri_worker_pick(struct tri_worker *w)
         tri_worker_take_in(w);
     if (tri_unlikely(w->rt->virtual_time))
         return pick_random(w);
-    if (tri_unlikely((tick & FAIR_MASK) == 0) && (a = pick_fair(w, tick)))
+    if (tri_unlikely((tick & FAIR_MASK) == 0) && (a = pick_fair(w, tick / (FAIR_MASK + 1))))
         return a;
     a = w->lifo;
     if (a) {
@@ -417,8 +432,9 @@ struct tri_actor *tri_worker_pick(struct tri_worker *w)
         return a;
     if (tri_deque_len(&w->hot) > 0 && (a = oldest(&w->hot)))
         return a;
-    a = tri_deque_take(&w->fresh);
-    return tri_likely(a != NULL) ? a : overflow_pop(w);
+    if ((a = tri_deque_take(&w->fresh)) || (a = overflow_pop(w)))
+        return a;
+    return tri_runq_pop(&w->late);
 }
 
 /* ---- running ---- */

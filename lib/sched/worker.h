@@ -7,12 +7,13 @@
  *     own       started tasks, first in first out; they stay here
  *     hot       handlers with messages, and movable tasks; first in first out; stealable
  *     fresh     tasks that have not started; newest first; stealable, oldest first
+ *     late      started tasks that called tr_yield(): after all the above
  *     inbox     from other threads
  *
  * Bounds (RT-15, RT-20): a slice ends after BUDGET operations; every 8th pick looks at timers and
  * the clock, and at descriptors if that was not done for 50 µs; every 16th pick takes the oldest
- * of fresh, and every other 16th that of hot, before anything else; the LIFO slot gives way to
- * own after three runs. So each ready actor runs within a bounded number of slices.
+ * of hot, fresh or late in turn, before anything else; the LIFO slot gives way to own after three
+ * runs. So each ready actor runs within a bounded number of slices.
  */
 #ifndef TRI_SCHED_WORKER_H
 #define TRI_SCHED_WORKER_H
@@ -43,6 +44,7 @@ struct tri_worker {
     unsigned lifo_runs;          /* picks from the LIFO slot in a row */
     struct tri_actor *lifo;
     struct tri_runq own;
+    struct tri_runq late;        /* tasks that gave way: after everybody else */
     struct tri_actor *overflow;  /* READY ones that may not or cannot go to hot or fresh now */
     void *dead;                  /* a stack whose task has ended and which was left just now */
     struct tri_context *dead_ctx;

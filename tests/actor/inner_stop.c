@@ -137,6 +137,13 @@ static int own_term(tr_scope *root)
     return r;
 }
 
+static int run_nothing(tr_scope *root, void *arg)
+{
+    (void)root;
+    (void)arg;
+    return 0;
+}
+
 /* What a forked child may do, and that it can be killed. */
 static int forked(tr_scope *root)
 {
@@ -146,7 +153,8 @@ static int forked(tr_scope *root)
     if (pid == 0) {
         printf("child: wait %d, spawn %d, run %d\n", tr_sleep(TR_NEVER) == -EOWNERDEAD,
                polite_spawn(root, &none, NULL) == -EOWNERDEAD,
-               tr_shutdown(TR_LEVEL_STOP, "") == -EOWNERDEAD);
+               tr_run(run_nothing, NULL) == -EOWNERDEAD &&
+                   tr_shutdown(TR_LEVEL_STOP, "") == -EOWNERDEAD);
         fflush(stdout);
         raise(SIGTERM);
         _exit(7);
@@ -212,7 +220,8 @@ static int app(tr_scope *root, int argc, char **argv)
 int main(int argc, char **argv)
 {
     const char *budget = getenv("BUDGET_MS");
-    struct tr_runtime_opts opts = { .name = "inner", .n_worker = 2,
+    struct tr_runtime_opts opts = { .name = "inner",
+                                    .n_worker = 2,
                                     .stop_budget = budget ? TR_MS(atoi(budget)) : 0 };
 
     return tr_main_with(&opts, app, argc, argv);

@@ -70,7 +70,7 @@ last()
 # pause MS: between two signals that are to count as two
 pause() { sleep "$(awk "BEGIN { print $1 / 1000 }")"; }
 
-echo 1..26
+echo 1..27
 
 start polite
 kill -TERM "$pid"
@@ -123,6 +123,16 @@ kill -TERM "$pid"
 finish
 expect "a second TERM ends it within 100 ms" 143 100 "'stubborn' #[0-9]+ has not ended"
 last '^shutdown: 5 stopped, 1 late \(stubborn\), 1 lost'
+
+start hang
+kill -TERM "$pid"
+pause 250
+kill -TERM "$pid"
+pause 230
+mark
+kill -TERM "$pid"
+finish
+expect "a third TERM ends it at once" 143 120 "third signal"
 
 start stubborn
 kill -TERM "$pid"

@@ -140,7 +140,8 @@ ACTOR_TEST(shutdown, a_raise_wakes_those_whose_level_is_reached)
     tr_task t;
 
     need_eq(waiter_spawn(&s, &(struct waiting){ TR_LEVEL_DRAIN, &drain },
-                         &(struct tr_task_opts){ .ret_task = &t }), 0);
+                         &(struct tr_task_opts){ .ret_task = &t }),
+            0);
     need_eq(waiter_spawn(&s, &(struct waiting){ TR_LEVEL_STOP, &stop }, NULL), 0);
     need_eq(waiter_spawn(&s, &(struct waiting){ TR_LEVEL_ABORT, &cancelled }, NULL), 0);
     need_eq(tr_sleep(tr_after(TR_MS(1))), 0);

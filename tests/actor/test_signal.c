@@ -44,7 +44,8 @@ static int count(tr_scope *root, void *arg)
     check_eq(info.pid, getpid());
     check_eq(info.uid, getuid());
     check_eq(tr_signal_recv(&s, TR_NOW, &info), -ETIMEDOUT);
-    check_eq(tr_signal_recv(&t, TR_NOW, &info), -ETIMEDOUT, "sees what comes after it was opened");
+    check_eq(tr_signal_recv(&t, TR_NOW, &info), -ETIMEDOUT,
+             "sees what comes after it was opened");
     raise(SIGUSR1);
     check_eq(tr_signal_recv(&s, TR_NOW, NULL), 0);
     check_eq(tr_signal_recv(&t, TR_NOW, &info), 0);

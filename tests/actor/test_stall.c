@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* test_stall.c - a worker that is held too long is reported, and nothing is disturbed by it. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <troupe.h>
+
+#include "support/tr-actor-test.h"
+
+TR_SUITE(stall, .timeout = 20);
+
+static const struct tr_runtime_opts quick = { .n_worker = 2, .stall_limit = TR_MS(20) };
+
+struct nothing {
+    int unused;
+};
+
+static struct nothing none;
+static atomic_int n_told;
+static char told[400];
+static int fd[2];
+
+static void hook(enum tr_event_kind kind, const char *text, void *arg)
+{
+    (void)arg;
+    if (kind != TR_EVENT_STALLED)
+        return;
+    snprintf(told, sizeof told, "%s", text);
+    n_told++;
+    if (fd[1] > 0)
+        (void)!write(fd[1], "x", 1);
+}
+
+TR_TASK(spinner, struct nothing, tr_nodrop);
+static int spinner(struct nothing *arg)
+{
+    (void)arg;
+    while (n_told == 0)
+        ;
+    return 0;
+}
+
+/* The conductor starts when worker 0 is idle for the first time. */
+static int run_spinner(tr_scope *root, void *arg)
+{
+    int r = tr_sleep(tr_after(TR_MS(1)));
+
+    (void)arg;
+    if (r == 0)
+        r = spinner_spawn(root, &none, NULL);
+    return r < 0 ? r : tr_scope_join(root, TR_NEVER);
+}
+
+TR_TEST(stall, a_task_that_does_not_wait_is_named)
+{
+    tr_hook_set(hook, NULL);
+    check_eq(tr_run_with(&quick, run_spinner, NULL), 0);
+    check(strstr(told, "task 'spinner' #"), told);
+    check(strstr(told, "has held worker"), told);
+}
+
+static int fill(tr_scope *root, void *arg)
+{
+    tr_time end;
+    int r = tr_sleep(tr_after(TR_MS(1)));
+
+    (void)root;
+    (void)arg;
+    for (int i = 0; i < 10 && r == 0; i++) {
+        for (end = tr_after(TR_MS(5)); tr_now() < end;)
+            ;
+        r = tr_yield();
+    }
+    return r;
+}
+
+TR_TEST(stall, slices_shorter_than_the_limit_are_not_reported)
+{
+    tr_hook_set(hook, NULL);
+    check_eq(tr_run_with(&(struct tr_runtime_opts){ .stall_limit = TR_S(1) }, fill, NULL), 0);
+    check_eq(n_told, 0);
+}
+
+/* ---- in a system call ---- */
+
+static int n_read, read_error;
+
+TR_TASK(reader, struct nothing, tr_nodrop);
+static int reader(struct nothing *arg)
+{
+    char c;
+
+    (void)arg;
+    n_read = (int)read(fd[0], &c, 1);
+    read_error = errno;
+    return 0;
+}
+
+static int run_reader(tr_scope *root, void *arg)
+{
+    int r = tr_sleep(tr_after(TR_MS(1)));
+
+    (void)arg;
+    if (r == 0)
+        r = reader_spawn(root, &none, NULL);
+    return r < 0 ? r : tr_scope_join(root, TR_NEVER);
+}
+
+TR_TEST(stall, a_system_call_is_named_and_not_interrupted)
+{
+    need_eq(pipe2(fd, O_CLOEXEC), 0);
+    tr_hook_set(hook, NULL);
+    check_eq(tr_run_with(&quick, run_reader, NULL), 0);
+    check_eq(n_read, 1, "it got the byte that the hook wrote, not EINTR");
+    check(strstr(told, "in read()"), told);
+    close(fd[0]);
+    close(fd[1]);
+}
+
+/* ---- handlers ---- */
+
+struct state {
+    int unused;
+};
+
+struct message {
+    int unused;
+};
+
+TR_HANDLER(slow, struct state, struct message, tr_nodrop, tr_nodrop);
+static int slow(struct state *self, struct message *m)
+{
+    (void)self;
+    (void)m;
+    while (n_told == 0)
+        ;
+    return tr_handler_stop();
+}
+
+static int run_slow(tr_scope *root, void *arg)
+{
+    slow_ref ref;
+    int r = slow_spawn(root, &(struct state){ 0 }, NULL, &ref);
+
+    (void)arg;
+    if (r == 0)
+        r = tr_sleep(tr_after(TR_MS(1)));
+    if (r == 0)
+        r = slow_try_send(&ref, &(struct message){ 0 });
+    slow_ref_close(&ref);
+    return r < 0 ? r : tr_scope_join(root, TR_NEVER);
+}
+
+TR_TEST(stall, a_handler_that_takes_too_long_is_named)
+{
+    tr_hook_set(hook, NULL);
+    check_eq(tr_run_with(&quick, run_slow, NULL), 0);
+    check(strstr(told, "handler 'slow' #"), told);
+}
