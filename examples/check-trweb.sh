@@ -96,7 +96,8 @@ ok "a plain request meanwhile is quick" \
 wait "${requests[@]}"
 [ "$full" != 1 ] || load
 is "100 requests of /sleep are answered" "$(grep -c '^200 ' "$work/sleeps")" 100
-ok "none of them early" between "$(cut -d' ' -f2 "$work/sleeps" | sort -n | head -n 1)"  5.0 "$(strict 5.3 7)"
+ok "none of them early" between "$(cut -d' ' -f2 "$work/sleeps" | sort -n | head -n 1)" \
+    5.0 "$(strict 5.3 7)"
 ok "none of them late" between "$(cut -d' ' -f2 "$work/sleeps" | sort -n | tail -n 1)" \
     5.0 "$(strict 5.3 7)"
 is "half a request is told that it is too slow" "$(joined <"$work/half")" "408 18 close; fin 0"
