@@ -87,38 +87,42 @@ struct tri_handler_type {
     typedef struct name##_ref {                                                                \
         tr_mpsc_tx end;                                                                        \
     } name##_ref;                                                                              \
-    TR_GENERATED TR_CHECK int name##_post(name##_ref *to, message *m)                          \
+    TR_GENERATED TR_CHECK int name##_post(name##_ref *tri_to, message *tri_m)                  \
     {                                                                                          \
-        return tr_handler_post(&to->end, m);                                                   \
+        return tr_handler_post(&tri_to->end, tri_m);                                           \
     }                                                                                          \
     TRI_MPSC_TX(name, name##_ref, message)
 
 #define TR_HANDLER_BODY(name, state, message, drop_state)                                      \
-    TR_STATIC_ASSERT(__alignof__(state) <= 16, "states are aligned to 16 bytes at most");      \
-    static int name(state *self, message *m);                                                  \
-    TR_GENERATED int name##_tri_run(void *self, void *m)                                       \
+    TR_STATIC_ASSERT(__alignof__(state) <= 16,                                                 \
+                     "states are aligned tri_to 16 bytes tri_at most");                        \
+    static int name(state *tri_self, message *tri_m);                                          \
+    TR_GENERATED int name##_tri_run(void *tri_self, void *tri_m)                               \
     {                                                                                          \
-        return name((state *)self, (message *)m);                                              \
+        return name((state *)tri_self, (message *)tri_m);                                      \
     }                                                                                          \
-    TR_GENERATED void name##_tri_drop_self(void *value)                                        \
+    TR_GENERATED void name##_tri_drop_self(void *tri_value)                                    \
     {                                                                                          \
-        state *typed = (state *)value;                                                         \
-        drop_state(typed);                                                                     \
+        state *tri_typed = (state *)tri_value;                                                 \
+        drop_state(tri_typed);                                                                 \
     }                                                                                          \
-    static const struct tri_handler_type name##_tri_handler = {                                \
-        #name, name##_tri_run, name##_tri_drop_self, &name##_tri_type,                         \
-        (uint32_t)sizeof(state), (uint32_t)__alignof__(state)                                  \
-    };                                                                                         \
-    TR_GENERATED TR_CHECK int name##_spawn(tr_scope *scope, state *self,                       \
-                                           const struct tr_handler_opts *opts,                 \
-                                           name##_ref *ret_ref)                                \
+    static const struct tri_handler_type name##_tri_handler = { #name,                         \
+                                                                name##_tri_run,                \
+                                                                name##_tri_drop_self,          \
+                                                                &name##_tri_type,              \
+                                                                (uint32_t)sizeof(state),       \
+                                                                (uint32_t) __alignof__(        \
+                                                                    state) };                  \
+    TR_GENERATED TR_CHECK int name##_spawn(tr_scope *tri_scope, state *tri_self,               \
+                                           const struct tr_handler_opts *tri_opts,             \
+                                           name##_ref *tri_ret_ref)                            \
     {                                                                                          \
-        return tr_handler_spawn(scope, &name##_tri_handler, self, opts,                        \
-                                ret_ref ? &ret_ref->end : NULL);                               \
+        return tr_handler_spawn(tri_scope, &name##_tri_handler, tri_self, tri_opts,            \
+                                tri_ret_ref ? &tri_ret_ref->end : NULL);                       \
     }                                                                                          \
-    TR_GENERATED TR_CHECK int name##_timer(tr_time at, message *m)                             \
+    TR_GENERATED TR_CHECK int name##_timer(tr_time tri_at, message *tri_m)                     \
     {                                                                                          \
-        return tr_handler_timer(&name##_tri_handler, at, m);                                   \
+        return tr_handler_timer(&name##_tri_handler, tri_at, tri_m);                           \
     }                                                                                          \
     struct name##_tri_semicolon_body
 

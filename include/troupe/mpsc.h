@@ -36,17 +36,17 @@ typedef struct tr_mpsc_rx {
 
 /* What became of the messages: n_sent = n_received + n_back + n_dropped + what is queued. */
 struct tr_mpsc_counts {
-    uint64_t n_sent;     /* every call of a send form */
+    uint64_t n_sent; /* every call of a send form */
     uint64_t n_received;
-    uint64_t n_back;     /* handed back on failure; of closed sending ends and the one asked */
-    uint64_t n_dropped;  /* dropped by the channel: the receiver had gone */
+    uint64_t n_back;    /* handed back on failure; of closed sending ends and the one asked */
+    uint64_t n_dropped; /* dropped by the channel: the receiver had gone */
 };
 
 #define TR_UNBOUNDED SIZE_MAX
 
 /* The untyped core; TR_MPSC generates the typed functions over it. Contracts: see TR_MPSC. */
-TR_API TR_CHECK int tr_mpsc_new(const struct tri_type *type, size_t capacity, tr_mpsc_tx *ret_tx,
-                                tr_mpsc_rx *ret_rx);
+TR_API TR_CHECK int tr_mpsc_new(const struct tri_type *type, size_t capacity,
+                                tr_mpsc_tx *ret_tx, tr_mpsc_rx *ret_rx);
 TR_API TR_CHECK int tr_mpsc_send(tr_mpsc_tx *tx, void *m, tr_time deadline);
 TR_API TR_CHECK int tr_mpsc_try_send(tr_mpsc_tx *tx, void *m);
 TR_API TR_CHECK int tr_mpsc_blocking_send(tr_mpsc_tx *tx, void *m, tr_time deadline);
@@ -104,89 +104,94 @@ TR_API void tr_mpsc_tx_counts(const tr_mpsc_tx *tx, struct tr_mpsc_counts *ret_c
     typedef struct name##_rx {                                                                 \
         tr_mpsc_rx end;                                                                        \
     } name##_rx;                                                                               \
-    TR_GENERATED TR_CHECK int name##_new(size_t capacity, name##_tx *ret_tx,                   \
-                                         name##_rx *ret_rx)                                    \
+    TR_GENERATED TR_CHECK int name##_new(size_t tri_capacity, name##_tx *tri_ret_tx,           \
+                                         name##_rx *tri_ret_rx)                                \
     {                                                                                          \
-        return tr_mpsc_new(&name##_tri_type, capacity, &ret_tx->end, &ret_rx->end);            \
+        return tr_mpsc_new(&name##_tri_type, tri_capacity, &tri_ret_tx->end,                   \
+                           &tri_ret_rx->end);                                                  \
     }                                                                                          \
-    TR_GENERATED TR_CHECK int name##_recv(name##_rx *rx, tr_time deadline, type *ret_m)        \
+    TR_GENERATED TR_CHECK int name##_recv(name##_rx *tri_rx, tr_time tri_deadline,             \
+                                          type *tri_ret_m)                                     \
     {                                                                                          \
-        return tr_mpsc_recv(&rx->end, deadline, ret_m);                                        \
+        return tr_mpsc_recv(&tri_rx->end, tri_deadline, tri_ret_m);                            \
     }                                                                                          \
-    TR_GENERATED TR_CHECK int name##_try_recv(name##_rx *rx, type *ret_m)                      \
+    TR_GENERATED TR_CHECK int name##_try_recv(name##_rx *tri_rx, type *tri_ret_m)              \
     {                                                                                          \
-        return tr_mpsc_try_recv(&rx->end, ret_m);                                              \
+        return tr_mpsc_try_recv(&tri_rx->end, tri_ret_m);                                      \
     }                                                                                          \
-    TR_GENERATED TR_CHECK int name##_blocking_recv(name##_rx *rx, tr_time deadline,            \
-                                                   type *ret_m)                                \
+    TR_GENERATED TR_CHECK int name##_blocking_recv(name##_rx *tri_rx, tr_time tri_deadline,    \
+                                                   type *tri_ret_m)                            \
     {                                                                                          \
-        return tr_mpsc_blocking_recv(&rx->end, deadline, ret_m);                               \
+        return tr_mpsc_blocking_recv(&tri_rx->end, tri_deadline, tri_ret_m);                   \
     }                                                                                          \
-    TR_GENERATED TR_CHECK ssize_t name##_recv_many(name##_rx *rx, size_t n, tr_time deadline,  \
-                                                   type *ret_array)                            \
+    TR_GENERATED TR_CHECK ssize_t name##_recv_many(name##_rx *tri_rx, size_t tri_n,            \
+                                                   tr_time tri_deadline, type *tri_ret_array)  \
     {                                                                                          \
-        return tr_mpsc_recv_many(&rx->end, n, deadline, ret_array);                            \
+        return tr_mpsc_recv_many(&tri_rx->end, tri_n, tri_deadline, tri_ret_array);            \
     }                                                                                          \
-    TR_GENERATED tr_arm name##_recv_arm(name##_rx *rx, type *ret_m)                            \
+    TR_GENERATED tr_arm name##_recv_arm(name##_rx *tri_rx, type *tri_ret_m)                    \
     {                                                                                          \
-        return tr_mpsc_recv_arm(rx ? &rx->end : NULL, ret_m);                                  \
+        return tr_mpsc_recv_arm(tri_rx ? &tri_rx->end : NULL, tri_ret_m);                      \
     }                                                                                          \
-    TR_GENERATED void name##_rx_shut(name##_rx *rx)                                            \
+    TR_GENERATED void name##_rx_shut(name##_rx *tri_rx)                                        \
     {                                                                                          \
-        tr_mpsc_rx_shut(&rx->end);                                                             \
+        tr_mpsc_rx_shut(&tri_rx->end);                                                         \
     }                                                                                          \
-    TR_GENERATED void name##_rx_close(name##_rx *rx)                                           \
+    TR_GENERATED void name##_rx_close(name##_rx *tri_rx)                                       \
     {                                                                                          \
-        tr_mpsc_rx_close(&rx->end);                                                            \
+        tr_mpsc_rx_close(&tri_rx->end);                                                        \
     }                                                                                          \
-    TR_GENERATED size_t name##_len(const name##_rx *rx)                                        \
+    TR_GENERATED size_t name##_len(const name##_rx *tri_rx)                                    \
     {                                                                                          \
-        return tr_mpsc_len(&rx->end);                                                          \
+        return tr_mpsc_len(&tri_rx->end);                                                      \
     }                                                                                          \
-    TR_GENERATED void name##_counts(const name##_rx *rx, struct tr_mpsc_counts *ret_counts)    \
+    TR_GENERATED void name##_counts(const name##_rx *tri_rx,                                   \
+                                    struct tr_mpsc_counts *tri_ret_counts)                     \
     {                                                                                          \
-        tr_mpsc_counts(&rx->end, ret_counts);                                                  \
+        tr_mpsc_counts(&tri_rx->end, tri_ret_counts);                                          \
     }                                                                                          \
     TRI_MPSC_TX(name, name##_tx, type)
 
 /* The functions of a sending end @tx_type; a handler's reference has the same ones. */
 #define TRI_MPSC_TX(name, tx_type, type)                                                       \
-    TR_GENERATED TR_CHECK int name##_send(tx_type *tx, type *m, tr_time deadline)              \
+    TR_GENERATED TR_CHECK int name##_send(tx_type *tri_tx, type *tri_m, tr_time tri_deadline)  \
     {                                                                                          \
-        return tr_mpsc_send(&tx->end, m, deadline);                                            \
+        return tr_mpsc_send(&tri_tx->end, tri_m, tri_deadline);                                \
     }                                                                                          \
-    TR_GENERATED TR_CHECK int name##_try_send(tx_type *tx, type *m)                            \
+    TR_GENERATED TR_CHECK int name##_try_send(tx_type *tri_tx, type *tri_m)                    \
     {                                                                                          \
-        return tr_mpsc_try_send(&tx->end, m);                                                  \
+        return tr_mpsc_try_send(&tri_tx->end, tri_m);                                          \
     }                                                                                          \
-    TR_GENERATED TR_CHECK int name##_blocking_send(tx_type *tx, type *m, tr_time deadline)     \
+    TR_GENERATED TR_CHECK int name##_blocking_send(tx_type *tri_tx, type *tri_m,               \
+                                                   tr_time tri_deadline)                       \
     {                                                                                          \
-        return tr_mpsc_blocking_send(&tx->end, m, deadline);                                   \
+        return tr_mpsc_blocking_send(&tri_tx->end, tri_m, tri_deadline);                       \
     }                                                                                          \
-    TR_GENERATED tr_arm name##_send_arm(tx_type *tx, type *m)                                  \
+    TR_GENERATED tr_arm name##_send_arm(tx_type *tri_tx, type *tri_m)                          \
     {                                                                                          \
-        return tr_mpsc_send_arm(tx ? &tx->end : NULL, m);                                      \
+        return tr_mpsc_send_arm(tri_tx ? &tri_tx->end : NULL, tri_m);                          \
     }                                                                                          \
-    TR_GENERATED tx_type tx_type##_clone(const tx_type *tx)                                    \
+    TR_GENERATED tx_type tx_type##_clone(const tx_type *tri_tx)                                \
     {                                                                                          \
-        tx_type copy = { tr_mpsc_tx_clone(&tx->end) };                                         \
-        return copy;                                                                           \
+        tx_type tri_copy = { tr_mpsc_tx_clone(&tri_tx->end) };                                 \
+        return tri_copy;                                                                       \
     }                                                                                          \
-    TR_GENERATED void tx_type##_close(tx_type *tx)                                             \
+    TR_GENERATED void tx_type##_close(tx_type *tri_tx)                                         \
     {                                                                                          \
-        tr_mpsc_tx_close(&tx->end);                                                            \
+        tr_mpsc_tx_close(&tri_tx->end);                                                        \
     }                                                                                          \
-    TR_GENERATED bool tx_type##_is_closed(const tx_type *tx)                                   \
+    TR_GENERATED bool tx_type##_is_closed(const tx_type *tri_tx)                               \
     {                                                                                          \
-        return tr_mpsc_tx_is_closed(&tx->end);                                                 \
+        return tr_mpsc_tx_is_closed(&tri_tx->end);                                             \
     }                                                                                          \
-    TR_GENERATED void tx_type##_counts(const tx_type *tx, struct tr_mpsc_counts *ret_counts)    \
+    TR_GENERATED void tx_type##_counts(const tx_type *tri_tx,                                  \
+                                       struct tr_mpsc_counts *tri_ret_counts)                  \
     {                                                                                          \
-        tr_mpsc_tx_counts(&tx->end, ret_counts);                                               \
+        tr_mpsc_tx_counts(&tri_tx->end, tri_ret_counts);                                       \
     }                                                                                          \
-    TR_GENERATED size_t tx_type##_capacity(const tx_type *tx)                                  \
+    TR_GENERATED size_t tx_type##_capacity(const tx_type *tri_tx)                              \
     {                                                                                          \
-        return tr_mpsc_capacity(&tx->end);                                                     \
+        return tr_mpsc_capacity(&tri_tx->end);                                                 \
     }                                                                                          \
     struct name##_tri_semicolon
 

@@ -68,54 +68,55 @@ TR_API void tr_oneshot_rx_close(tr_oneshot_rx *rx);
     typedef struct name##_rx {                                                                 \
         tr_oneshot_rx end;                                                                     \
     } name##_rx;                                                                               \
-    TR_GENERATED TR_CHECK int name##_new(name##_tx *ret_tx, name##_rx *ret_rx)                 \
+    TR_GENERATED TR_CHECK int name##_new(name##_tx *tri_ret_tx, name##_rx *tri_ret_rx)         \
     {                                                                                          \
-        return tr_oneshot_new(&name##_tri_type, &ret_tx->end, &ret_rx->end);                   \
+        return tr_oneshot_new(&name##_tri_type, &tri_ret_tx->end, &tri_ret_rx->end);           \
     }                                                                                          \
-    TR_GENERATED TR_CHECK int name##_send(name##_tx *tx, type *value)                          \
+    TR_GENERATED TR_CHECK int name##_send(name##_tx *tri_tx, type *tri_value)                  \
     {                                                                                          \
-        return tr_oneshot_send(&tx->end, value);                                               \
+        return tr_oneshot_send(&tri_tx->end, tri_value);                                       \
     }                                                                                          \
-    TR_GENERATED TR_CHECK int name##_closed(name##_tx *tx, tr_time deadline)                   \
+    TR_GENERATED TR_CHECK int name##_closed(name##_tx *tri_tx, tr_time tri_deadline)           \
     {                                                                                          \
-        return tr_oneshot_closed(&tx->end, deadline);                                          \
+        return tr_oneshot_closed(&tri_tx->end, tri_deadline);                                  \
     }                                                                                          \
-    TR_GENERATED bool name##_tx_is_closed(const name##_tx *tx)                                 \
+    TR_GENERATED bool name##_tx_is_closed(const name##_tx *tri_tx)                             \
     {                                                                                          \
-        return tr_oneshot_tx_is_closed(&tx->end);                                              \
+        return tr_oneshot_tx_is_closed(&tri_tx->end);                                          \
     }                                                                                          \
-    TR_GENERATED tr_arm name##_closed_arm(name##_tx *tx)                                       \
+    TR_GENERATED tr_arm name##_closed_arm(name##_tx *tri_tx)                                   \
     {                                                                                          \
-        return tr_oneshot_closed_arm(tx ? &tx->end : NULL);                                    \
+        return tr_oneshot_closed_arm(tri_tx ? &tri_tx->end : NULL);                            \
     }                                                                                          \
-    TR_GENERATED void name##_tx_close(name##_tx *tx)                                           \
+    TR_GENERATED void name##_tx_close(name##_tx *tri_tx)                                       \
     {                                                                                          \
-        tr_oneshot_tx_close(&tx->end);                                                         \
+        tr_oneshot_tx_close(&tri_tx->end);                                                     \
     }                                                                                          \
-    TR_GENERATED TR_CHECK int name##_recv(name##_rx *rx, tr_time deadline, type *ret_value)    \
+    TR_GENERATED TR_CHECK int name##_recv(name##_rx *tri_rx, tr_time tri_deadline,             \
+                                          type *tri_ret_value)                                 \
     {                                                                                          \
-        return tr_oneshot_recv(&rx->end, deadline, ret_value);                                 \
+        return tr_oneshot_recv(&tri_rx->end, tri_deadline, tri_ret_value);                     \
     }                                                                                          \
-    TR_GENERATED TR_CHECK int name##_try_recv(name##_rx *rx, type *ret_value)                  \
+    TR_GENERATED TR_CHECK int name##_try_recv(name##_rx *tri_rx, type *tri_ret_value)          \
     {                                                                                          \
-        return tr_oneshot_try_recv(&rx->end, ret_value);                                       \
+        return tr_oneshot_try_recv(&tri_rx->end, tri_ret_value);                               \
     }                                                                                          \
-    TR_GENERATED TR_CHECK int name##_blocking_recv(name##_rx *rx, tr_time deadline,            \
-                                                   type *ret_value)                            \
+    TR_GENERATED TR_CHECK int name##_blocking_recv(name##_rx *tri_rx, tr_time tri_deadline,    \
+                                                   type *tri_ret_value)                        \
     {                                                                                          \
-        return tr_oneshot_blocking_recv(&rx->end, deadline, ret_value);                        \
+        return tr_oneshot_blocking_recv(&tri_rx->end, tri_deadline, tri_ret_value);            \
     }                                                                                          \
-    TR_GENERATED tr_arm name##_recv_arm(name##_rx *rx, type *ret_value)                        \
+    TR_GENERATED tr_arm name##_recv_arm(name##_rx *tri_rx, type *tri_ret_value)                \
     {                                                                                          \
-        return tr_oneshot_recv_arm(rx ? &rx->end : NULL, ret_value);                           \
+        return tr_oneshot_recv_arm(tri_rx ? &tri_rx->end : NULL, tri_ret_value);               \
     }                                                                                          \
-    TR_GENERATED void name##_rx_shut(name##_rx *rx)                                            \
+    TR_GENERATED void name##_rx_shut(name##_rx *tri_rx)                                        \
     {                                                                                          \
-        tr_oneshot_rx_shut(&rx->end);                                                          \
+        tr_oneshot_rx_shut(&tri_rx->end);                                                      \
     }                                                                                          \
-    TR_GENERATED void name##_rx_close(name##_rx *rx)                                           \
+    TR_GENERATED void name##_rx_close(name##_rx *tri_rx)                                       \
     {                                                                                          \
-        tr_oneshot_rx_close(&rx->end);                                                         \
+        tr_oneshot_rx_close(&tri_rx->end);                                                     \
     }                                                                                          \
     struct name##_tri_semicolon
 

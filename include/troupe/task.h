@@ -33,14 +33,14 @@ typedef struct tr_task {
 } tr_task;
 
 enum tr_task_flag {
-    TR_TASK_MOVABLE = 1u << 0, /* may change workers at any wait; must not keep errno across one */
-    TR_TASK_SPREAD = 1u << 1,  /* start it on the least busy worker, not on the parent's */
-    TR_TASK_VITAL = 1u << 2,   /* its failure drains a collecting scope, and is its result */
+    TR_TASK_MOVABLE = 1u << 0, /* may change workers at any wait; keeps no errno across one */
+    TR_TASK_SPREAD = 1u << 1, /* start it on the least busy worker, not on the parent's */
+    TR_TASK_VITAL = 1u << 2,  /* its failure drains a collecting scope, and is its result */
 };
 
 struct tr_task_opts {
-    const char *name; /* for reports; lives as long as the task. NULL: the TR_TASK name */
-    unsigned flags;   /* enum tr_task_flag */
+    const char *name;  /* for reports; lives as long as the task. NULL: the TR_TASK name */
+    unsigned flags;    /* enum tr_task_flag */
     tr_task *ret_task; /* a handle is wanted here; NULL: only the scope joins the task */
 };
 
@@ -65,24 +65,24 @@ struct tri_task_type {
  */
 #define TR_TASK(name, type, drop_fn)                                                           \
     TR_STATIC_ASSERT(__alignof__(type) <= 16, "arguments are aligned to 16 bytes at most");    \
-    static int name(type *arg);                                                                \
-    TR_GENERATED int name##_tri_run(void *arg)                                                 \
+    static int name(type *tri_arg);                                                            \
+    TR_GENERATED int name##_tri_run(void *tri_arg)                                             \
     {                                                                                          \
-        return name((type *)arg);                                                              \
+        return name((type *)tri_arg);                                                          \
     }                                                                                          \
-    TR_GENERATED void name##_tri_drop(void *value)                                             \
+    TR_GENERATED void name##_tri_drop(void *tri_value)                                         \
     {                                                                                          \
-        type *typed = (type *)value;                                                           \
-        drop_fn(typed);                                                                        \
+        type *tri_typed = (type *)tri_value;                                                   \
+        drop_fn(tri_typed);                                                                    \
     }                                                                                          \
-    static const struct tri_task_type name##_tri_type = {                                      \
-        #name, name##_tri_run, name##_tri_drop, (uint32_t)sizeof(type),                        \
-        (uint32_t)__alignof__(type)                                                            \
-    };                                                                                         \
-    TR_GENERATED TR_CHECK int name##_spawn(tr_scope *scope, type *arg,                         \
-                                           const struct tr_task_opts *opts)                    \
+    static const struct tri_task_type name##_tri_type = { #name, name##_tri_run,               \
+                                                          name##_tri_drop,                     \
+                                                          (uint32_t)sizeof(type),              \
+                                                          (uint32_t) __alignof__(type) };      \
+    TR_GENERATED TR_CHECK int name##_spawn(tr_scope *tri_scope, type *tri_arg,                 \
+                                           const struct tr_task_opts *tri_opts)                \
     {                                                                                          \
-        return tr_task_spawn(scope, &name##_tri_type, arg, opts);                              \
+        return tr_task_spawn(tri_scope, &name##_tri_type, tri_arg, tri_opts);                  \
     }                                                                                          \
     struct name##_tri_semicolon
 

@@ -75,14 +75,14 @@ struct tri_type {
 #define TRI_TYPE(name, type, drop_fn)                                                          \
     TR_STATIC_ASSERT(sizeof(type) <= TR_MESSAGE_MAX, "declare large messages by pointer");     \
     TR_STATIC_ASSERT(__alignof__(type) <= 16, "messages are aligned to 16 bytes at most");     \
-    TR_GENERATED void name##_tri_drop(void *value)                                             \
+    TR_GENERATED void name##_tri_drop(void *tri_value)                                         \
     {                                                                                          \
-        type *typed = (type *)value;                                                           \
-        drop_fn(typed);                                                                        \
+        type *tri_typed = (type *)tri_value;                                                   \
+        drop_fn(tri_typed);                                                                    \
     }                                                                                          \
     static const struct tri_type name##_tri_type = { #name, name##_tri_drop,                   \
                                                      (uint32_t)sizeof(type),                   \
-                                                     (uint32_t)__alignof__(type) }
+                                                     (uint32_t) __alignof__(type) }
 
 TR_END_DECLS
 

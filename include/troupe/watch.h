@@ -87,77 +87,78 @@ TR_API void tr_watch_rx_close(tr_watch_rx *rx);
     typedef struct name##_rx {                                                                 \
         tr_watch_rx end;                                                                       \
     } name##_rx;                                                                               \
-    TR_GENERATED TR_CHECK int name##_new(type *value, name##_tx *ret_tx, name##_rx *ret_rx)    \
+    TR_GENERATED TR_CHECK int name##_new(type *tri_value, name##_tx *tri_ret_tx,               \
+                                         name##_rx *tri_ret_rx)                                \
     {                                                                                          \
-        return tr_watch_new(&name##_tri_type, value, &ret_tx->end, &ret_rx->end);              \
+        return tr_watch_new(&name##_tri_type, tri_value, &tri_ret_tx->end, &tri_ret_rx->end);  \
     }                                                                                          \
-    TR_GENERATED TR_CHECK int name##_send(name##_tx *tx, type *value)                          \
+    TR_GENERATED TR_CHECK int name##_send(name##_tx *tri_tx, type *tri_value)                  \
     {                                                                                          \
-        return tr_watch_send(&tx->end, value);                                                 \
+        return tr_watch_send(&tri_tx->end, tri_value);                                         \
     }                                                                                          \
-    TR_GENERATED TR_CHECK int name##_replace(name##_tx *tx, type *value)                       \
+    TR_GENERATED TR_CHECK int name##_replace(name##_tx *tri_tx, type *tri_value)               \
     {                                                                                          \
-        return tr_watch_replace(&tx->end, value);                                              \
+        return tr_watch_replace(&tri_tx->end, tri_value);                                      \
     }                                                                                          \
-    TR_GENERATED name##_tx name##_tx_clone(const name##_tx *tx)                                \
+    TR_GENERATED name##_tx name##_tx_clone(const name##_tx *tri_tx)                            \
     {                                                                                          \
-        name##_tx copy = { tr_watch_tx_clone(&tx->end) };                                      \
-        return copy;                                                                           \
+        name##_tx tri_copy = { tr_watch_tx_clone(&tri_tx->end) };                              \
+        return tri_copy;                                                                       \
     }                                                                                          \
-    TR_GENERATED name##_rx name##_subscribe(const name##_tx *tx)                               \
+    TR_GENERATED name##_rx name##_subscribe(const name##_tx *tri_tx)                           \
     {                                                                                          \
-        name##_rx rx = { tr_watch_subscribe(&tx->end) };                                       \
-        return rx;                                                                             \
+        name##_rx tri_rx = { tr_watch_subscribe(&tri_tx->end) };                               \
+        return tri_rx;                                                                         \
     }                                                                                          \
-    TR_GENERATED name##_rx name##_rx_clone(const name##_rx *rx)                                \
+    TR_GENERATED name##_rx name##_rx_clone(const name##_rx *tri_rx)                            \
     {                                                                                          \
-        name##_rx copy = { tr_watch_rx_clone(&rx->end) };                                      \
-        return copy;                                                                           \
+        name##_rx tri_copy = { tr_watch_rx_clone(&tri_rx->end) };                              \
+        return tri_copy;                                                                       \
     }                                                                                          \
-    TR_GENERATED size_t name##_receivers(const name##_tx *tx)                                  \
+    TR_GENERATED size_t name##_receivers(const name##_tx *tri_tx)                              \
     {                                                                                          \
-        return tr_watch_receivers(&tx->end);                                                   \
+        return tr_watch_receivers(&tri_tx->end);                                               \
     }                                                                                          \
-    TR_GENERATED const type *name##_get(name##_rx *rx)                                         \
+    TR_GENERATED const type *name##_get(name##_rx *tri_rx)                                     \
     {                                                                                          \
-        return (const type *)tr_watch_get(&rx->end);                                           \
+        return (const type *)tr_watch_get(&tri_rx->end);                                       \
     }                                                                                          \
-    TR_GENERATED const type *name##_pin(name##_rx *rx)                                         \
+    TR_GENERATED const type *name##_pin(name##_rx *tri_rx)                                     \
     {                                                                                          \
-        return (const type *)tr_watch_pin(&rx->end);                                           \
+        return (const type *)tr_watch_pin(&tri_rx->end);                                       \
     }                                                                                          \
-    TR_GENERATED void name##_unpin(const type *value)                                          \
+    TR_GENERATED void name##_unpin(const type *tri_value)                                      \
     {                                                                                          \
-        tr_watch_unpin(value);                                                                 \
+        tr_watch_unpin(tri_value);                                                             \
     }                                                                                          \
-    TR_GENERATED bool name##_has_changed(const name##_rx *rx)                                  \
+    TR_GENERATED bool name##_has_changed(const name##_rx *tri_rx)                              \
     {                                                                                          \
-        return tr_watch_has_changed(&rx->end);                                                 \
+        return tr_watch_has_changed(&tri_rx->end);                                             \
     }                                                                                          \
-    TR_GENERATED TR_CHECK int name##_changed(name##_rx *rx, tr_time deadline)                  \
+    TR_GENERATED TR_CHECK int name##_changed(name##_rx *tri_rx, tr_time tri_deadline)          \
     {                                                                                          \
-        return tr_watch_changed(&rx->end, deadline);                                           \
+        return tr_watch_changed(&tri_rx->end, tri_deadline);                                   \
     }                                                                                          \
-    TR_GENERATED TR_CHECK int name##_blocking_changed(name##_rx *rx, tr_time deadline)         \
+    TR_GENERATED TR_CHECK int name##_blocking_changed(name##_rx *tri_rx, tr_time tri_deadline) \
     {                                                                                          \
-        return tr_watch_blocking_changed(&rx->end, deadline);                                  \
+        return tr_watch_blocking_changed(&tri_rx->end, tri_deadline);                          \
     }                                                                                          \
-    TR_GENERATED TR_CHECK int name##_wait_for(name##_rx *rx, tr_watch_fn *fn, void *arg,       \
-                                              tr_time deadline)                                \
+    TR_GENERATED TR_CHECK int name##_wait_for(name##_rx *tri_rx, tr_watch_fn *tri_fn,          \
+                                              void *tri_arg, tr_time tri_deadline)             \
     {                                                                                          \
-        return tr_watch_wait_for(&rx->end, fn, arg, deadline);                                 \
+        return tr_watch_wait_for(&tri_rx->end, tri_fn, tri_arg, tri_deadline);                 \
     }                                                                                          \
-    TR_GENERATED tr_arm name##_changed_arm(name##_rx *rx)                                      \
+    TR_GENERATED tr_arm name##_changed_arm(name##_rx *tri_rx)                                  \
     {                                                                                          \
-        return tr_watch_changed_arm(rx ? &rx->end : NULL);                                     \
+        return tr_watch_changed_arm(tri_rx ? &tri_rx->end : NULL);                             \
     }                                                                                          \
-    TR_GENERATED void name##_tx_close(name##_tx *tx)                                           \
+    TR_GENERATED void name##_tx_close(name##_tx *tri_tx)                                       \
     {                                                                                          \
-        tr_watch_tx_close(&tx->end);                                                           \
+        tr_watch_tx_close(&tri_tx->end);                                                       \
     }                                                                                          \
-    TR_GENERATED void name##_rx_close(name##_rx *rx)                                           \
+    TR_GENERATED void name##_rx_close(name##_rx *tri_rx)                                       \
     {                                                                                          \
-        tr_watch_rx_close(&rx->end);                                                           \
+        tr_watch_rx_close(&tri_rx->end);                                                       \
     }                                                                                          \
     struct name##_tri_semicolon
 
