@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # check-echod.sh - echod under 20 clients: reload, restart of the statistics, stop.
 # shellcheck source=examples/support/check.sh
-. "${top_srcdir:-.}/examples/support/check.sh"
+. "${top_srcdir:-.}/examples/support/check.sh" || exit 1
 
 log=$work/echod
 conf=$work/conf

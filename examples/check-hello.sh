@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # check-hello.sh - each small example prints what its first comment says.
 # shellcheck source=examples/support/check.sh
-. "${top_srcdir:-.}/examples/support/check.sh"
+. "${top_srcdir:-.}/examples/support/check.sh" || exit 1
 
 # prints WANTED EXAMPLE [ARG...]: its lines, joined by "; ", and its exit status
 prints()

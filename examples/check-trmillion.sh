@@ -3,7 +3,7 @@
 # check-trmillion.sh - many sleepers, as tasks and as handlers: time, memory, and a stop in the
 # middle. With TR_FULL=1 a million of each, held to what is promised.
 # shellcheck source=examples/support/check.sh
-. "${top_srcdir:-.}/examples/support/check.sh"
+. "${top_srcdir:-.}/examples/support/check.sh" || exit 1
 
 n=$(strict 1000000 20000)
 late_max=$(strict 1.3 3)       # s from the last lying down to the last getting up; they sleep 1 s

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # check-trweb.sh - trweb under curl, wrk and clients that behave badly; its stop; its errors.
 # shellcheck source=examples/support/check.sh
-. "${top_srcdir:-.}/examples/support/check.sh"
+. "${top_srcdir:-.}/examples/support/check.sh" || exit 1
 
 trweb=$examples/trweb
 head='GET / HTTP/1.1\r\nHost: x\r\n\r\n'
@@ -28,6 +28,19 @@ ticks()
 refused()
 {
     [ "$(client)" = refused ]
+}
+
+# wrk on /, if it is installed
+load()
+{
+    if ! command -v wrk >/dev/null; then
+        skip "wrk finds no socket errors" "wrk is not installed"
+        return
+    fi
+    wrk -t1 -c64 -d "$(strict 5 2)s" "http://127.0.0.1:$port/" >"$work/wrk"
+    ok "wrk finds requests" grep -q 'requests in' "$work/wrk"
+    is "wrk finds no socket errors" "$(grep -c 'Socket errors\|Non-2xx' "$work/wrk")" 0
+    sed -n 's/^/# /; /Requests\/sec/p' "$work/wrk"
 }
 
 # --- pages
@@ -64,9 +77,11 @@ for _ in 1 2 3 4 5; do
     client noise=10000000 end
 done >"$work/large"
 is "10 MB without a newline, five times" "$(grep -c '^414' "$work/large")" 5
-ok "and memory does not grow" between $(($(peak "$server") - before)) 0 4096
+room=4096 # KiB; a sanitizer needs more for itself than the connections do
+[ "${TR_SANITIZER:-no}" = no ] || room=32768
+ok "and memory does not grow" between $(($(peak "$server") - before)) 0 $room
 
-# --- many at once; the limit on half a request, and the wait of /sleep, pass meanwhile
+# --- many at once; the limit on half a request passes meanwhile
 requests=()
 for _ in {1..100}; do
     get '%{http_code} %{time_total}\n' /sleep >>"$work/sleeps" &
@@ -76,18 +91,13 @@ client 'send=GET / HT' answer end >"$work/half" &
 requests+=("$!")
 sleep 1 # the time of a plain request is to be taken in the middle
 ok "a plain request meanwhile is quick" \
-    between "$(get '%{time_total}' /)" 0 "$(strict 0.05 0.5)"
-if command -v wrk >/dev/null; then
-    wrk -t1 -c64 -d "$(strict 5 2)s" "http://127.0.0.1:$port/" >"$work/wrk"
-    ok "wrk finds requests" grep -q 'requests in' "$work/wrk"
-    is "wrk finds no socket errors" "$(grep -c 'Socket errors\|Non-2xx' "$work/wrk")" 0
-    sed -n 's/^/# /; /Requests\/sec/p' "$work/wrk"
-else
-    skip "wrk finds no socket errors" "wrk is not installed"
-fi
+    between "$(get '%{http_code} %{time_total}' / | sed 's/^200 //')" 0 "$(strict 0.05 0.5)"
+[ "$full" = 1 ] || load # the times of the full form are taken without it
 wait "${requests[@]}"
+[ "$full" != 1 ] || load
 is "100 requests of /sleep are answered" "$(grep -c '^200 ' "$work/sleeps")" 100
-ok "none of them early" between "$(cut -d' ' -f2 "$work/sleeps" | sort -n | head -n 1)" 5.0 5.3
+ok "none of them early" between "$(cut -d' ' -f2 "$work/sleeps" | sort -n | head -n 1)" \
+    5.0 "$(strict 5.3 7)"
 ok "none of them late" between "$(cut -d' ' -f2 "$work/sleeps" | sort -n | tail -n 1)" \
     5.0 "$(strict 5.3 7)"
 is "half a request is told that it is too slow" "$(joined <"$work/half")" "408 18 close; fin 0"

@@ -8,7 +8,7 @@ set -u
 examples=${top_builddir:-.}/examples
 support=${top_builddir:-.}/tests/support
 full=${TR_FULL:-0}
-work=$(mktemp -d)
+work=$(mktemp -d) || exit 1
 n_check=0
 n_bad=0
 children=()
@@ -19,7 +19,7 @@ leave()
     local pid
 
     for pid in "${children[@]}"; do
-        kill -KILL "$pid" 2>/dev/null
+        { kill -KILL "$pid" && wait "$pid"; } 2>/dev/null
     done
     rm -rf "$work"
 }

@@ -459,7 +459,10 @@ static struct tri_handler *running(void)
 {
     struct tri_worker *w = tri_worker_self();
 
-    return w && w->handler ? handler_of(w->handler) : NULL;
+    /* The drop of a task that never ran looks like a handler, too: tri_task_discard(). */
+    if (!w || !w->handler || tri_wakee_kind(&w->handler->wakee) != TRI_KIND_HANDLER)
+        return NULL;
+    return handler_of(w->handler);
 }
 
 static int refuse_stranger(const char *what)

@@ -25,6 +25,7 @@
 #include "actor/signal.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/membarrier.h"
 #include "base/rcu.h"
 #include "mem/alloc.h"
 #include "mem/fault.h"
@@ -120,6 +121,19 @@ static int options_fill(struct tr_runtime_opts *o)
 
 /* ---- workers ---- */
 
+static uint16_t seat_new(void)
+{
+    static atomic_uint n;
+    unsigned seat;
+
+    /* relaxed: a number nobody else has. */
+    if (!tri_membarrier_setup() ||
+        atomic_load_explicit(&n, memory_order_relaxed) >= TRI_SEAT_NONE - 1 - TRI_WORKERS_MAX)
+        return TRI_SEAT_NONE;
+    seat = atomic_fetch_add_explicit(&n, 1, memory_order_relaxed) + 1;
+    return seat < TRI_SEAT_NONE ? (uint16_t)seat : TRI_SEAT_NONE;
+}
+
 int tri_worker_init(struct tri_worker *w, struct tri_runtime *rt, unsigned index)
 {
     struct tri_backend *b = rt->backend;
@@ -127,6 +141,7 @@ int tri_worker_init(struct tri_worker *w, struct tri_runtime *rt, unsigned index
 
     w->rt = rt;
     w->index = index;
+    w->seat = seat_new();
     w->spin = 16;
     w->random = (rt->opts.seed + index + 1) * UINT64_C(0x9e3779b97f4a7c15);
     tri_slab_cache_init(&w->tasks, tri_task_slab());

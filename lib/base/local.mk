@@ -8,6 +8,7 @@ libtroupe_la_SOURCES += \
     lib/base/lock.h \
     lib/base/log.c lib/base/log.h \
     lib/base/rand.h \
+    lib/base/membarrier.c lib/base/membarrier.h \
     lib/base/relax.h \
     lib/base/rcu.c lib/base/rcu.h \
     lib/base/version.c \

@@ -93,6 +93,9 @@ struct tri_mpsc {
     uint16_t stride;   /* from cell to cell */
     uint8_t payload_at;
     uint8_t tx_at, rx_at; /* the two sides, from here */
+    /* The seat that receives without a fence: UNKNOWN, then set once; NONE for ever once a sender
+     * has waited on another seat. See mpsc_tx.c. */
+    _Atomic uint16_t reader;
     bool own_cells : 1;   /* cells is an allocation of its own */
     bool apart : 1;       /* the two sides have cache lines of their own */
     bool embedded : 1;    /* inside a handler's record */

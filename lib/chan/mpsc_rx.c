@@ -39,8 +39,38 @@ static inline void take(struct tri_mpsc *c, struct tri_cell *cell, void *ret_m)
     tri_copy(ret_m, tri_cell_payload(c, cell), c->type->size);
 }
 
+/* Takes the channel for @seat if nobody has it. */
+static bool take_seat(struct tri_mpsc *c, uint16_t seat)
+{
+    uint16_t unknown = TRI_SEAT_UNKNOWN;
+
+    /* relaxed: see mpsc_tx.c; it is the word alone that counts. */
+    return atomic_compare_exchange_strong_explicit(&c->reader, &unknown, seat,
+                                                   memory_order_relaxed, memory_order_relaxed) ||
+           unknown == seat;
+}
+
+static void move_head(struct tri_mpsc *c, uint64_t pos);
+
+/* The same on @seat. Without a fence if the channel is received from there: see mpsc_tx.c. */
+static inline void move_head_on(struct tri_mpsc *c, uint64_t pos, uint16_t seat)
+{
+    /* relaxed: see mpsc_tx.c. */
+    if (tri_unlikely(atomic_load_explicit(&c->reader, memory_order_relaxed) != seat ||
+                     seat == TRI_SEAT_NONE) &&
+        (seat == TRI_SEAT_NONE || !take_seat(c, seat))) {
+        move_head(c, pos);
+        return;
+    }
+    /* release: we have read the cells; pairs with the acquire in has_room(). */
+    atomic_store_explicit(&tri_mpsc_rx(c)->head, pos, memory_order_release);
+    atomic_signal_fence(memory_order_seq_cst); /* the compiler keeps the order, too */
+    if (tri_unlikely(tri_waitq_first(&c->line) != NULL))
+        tri_mpsc_serve(c);
+}
+
 /* Gives the cells before @pos back. */
-static inline void move_head(struct tri_mpsc *c, uint64_t pos)
+static void move_head(struct tri_mpsc *c, uint64_t pos)
 {
     /* release: we have read the cells; pairs with the acquire in has_room(). seq_cst, by an
      * exchange: before the load of line.first. */
@@ -75,8 +105,8 @@ static struct tri_cell *await_cell(struct tri_mpsc *c, uint64_t pos, int *ret_r)
     return cell;
 }
 
-/* Returns: 0; -EAGAIN; -EPIPE. */
-static inline int recv_now(struct tri_mpsc *c, void *ret_m)
+/* On @seat. Returns: 0; -EAGAIN; -EPIPE. */
+static inline int recv_now(struct tri_mpsc *c, void *ret_m, uint16_t seat)
 {
     const uint64_t pos = own_head(tri_mpsc_rx(c));
     struct tri_cell *cell = ready_cell(c, pos);
@@ -88,7 +118,7 @@ static inline int recv_now(struct tri_mpsc *c, void *ret_m)
             return r;
     }
     take(c, cell, ret_m);
-    move_head(c, pos + 1);
+    move_head_on(c, pos + 1, seat);
     return 0;
 }
 
@@ -108,7 +138,7 @@ static size_t recv_some(struct tri_mpsc *c, size_t n, char *ret_array)
 
 int tri_mpsc_poll(struct tri_mpsc *c, void *ret_m)
 {
-    return recv_now(c, ret_m);
+    return recv_now(c, ret_m, TRI_SEAT_NONE);
 }
 
 bool tri_mpsc_rx_arm(struct tri_mpsc *c, struct tri_wakee *wakee)
@@ -154,7 +184,7 @@ static bool attempt(tr_arm *arm)
 {
     struct tri_mpsc *c = ((tr_mpsc_rx *)arm->source)->chan;
 
-    arm->result = c && arm->value ? recv_now(c, arm->value) : -EINVAL;
+    arm->result = c && arm->value ? recv_now(c, arm->value, TRI_SEAT_NONE) : -EINVAL;
     return arm->result != -EAGAIN;
 }
 
@@ -193,7 +223,7 @@ static bool is_misuse(const tr_mpsc_rx *rx, const void *ret_m)
 
 int tr_mpsc_try_recv(tr_mpsc_rx *rx, void *ret_m)
 {
-    return is_misuse(rx, ret_m) ? -EINVAL : recv_now(rx->chan, ret_m);
+    return is_misuse(rx, ret_m) ? -EINVAL : recv_now(rx->chan, ret_m, TRI_SEAT_NONE);
 }
 
 /*
@@ -209,7 +239,7 @@ static __attribute__((noinline)) int recv_wait(struct tri_mpsc *c, struct tri_ta
     tri_task_note(self, &recv_ops, c);
     do {
         if (tri_unlikely(tri_wait_may_be_over(self, deadline))) {
-            r = recv_now(c, ret_m);
+            r = recv_now(c, ret_m, TRI_SEAT_NONE);
             if (r != -EAGAIN || tri_wait_is_over(self, deadline, &park))
                 return r != -EAGAIN ? r : park;
         }
@@ -218,7 +248,7 @@ static __attribute__((noinline)) int recv_wait(struct tri_mpsc *c, struct tri_ta
             park = tri_park(self, deadline);
         else
             tri_park_undo(self);
-        r = recv_now(c, ret_m);
+        r = recv_now(c, ret_m, tri_task_seat(self));
         if (tri_likely(r != -EAGAIN))
             return r;
         tri_mpsc_rx_disarm(c);
@@ -244,7 +274,7 @@ int tr_mpsc_recv(tr_mpsc_rx *rx, tr_time deadline, void *ret_m)
     if (!cell)
         return recv_wait(rx->chan, self, deadline, ret_m);
     take(rx->chan, cell, ret_m);
-    move_head(rx->chan, pos + 1);
+    move_head_on(rx->chan, pos + 1, tri_task_seat(self));
     return 0;
 }
 

@@ -15,11 +15,21 @@
  * (seq_cst). In the one order of these four either the sender sees the room and serves itself,
  * or the receiver sees the line and serves it. While the line is not empty the same holds for
  * who is first later, because tri_mpsc_serve() ends with a look at head.
+ *
+ * A receiver that always runs on one seat (sched/worker.h) does without the fence between its two
+ * steps, as long as c->reader is that seat. Then a sender that joins the line is either on the
+ * same seat: its steps and the receiver's are on one thread, one after the other. Or it is not:
+ * it sets c->reader to NONE and calls tri_membarrier() between its two steps. The receiver's
+ * thread has a full barrier at some moment of that call: if its store of head is before the
+ * barrier, the sender's load, after the call, sees it; if not, its load of line.first is after
+ * the barrier too, and sees the sender, who stored before the call. From its next look at
+ * c->reader on the receiver uses the fence. On any other seat the receiver uses it anyway.
  */
 #include "config.h"
 
 #include <errno.h>
 
+#include "base/membarrier.h"
 #include "chan/mpsc.h"
 #include "sched/worker.h"
 
@@ -276,6 +286,21 @@ static bool attempt(tr_arm *arm)
     return r != -EAGAIN && arm_result(arm, r);
 }
 
+/* Ends the receiver's way without a fence, unless it is on the seat we run on. See the top. */
+static void fence_receiver(struct tri_mpsc *c)
+{
+    struct tri_worker *w = tri_worker_self();
+    uint16_t seat = w ? w->seat : TRI_SEAT_NONE, reader = TRI_SEAT_UNKNOWN;
+
+    /* relaxed, both: the word alone counts; nothing is published through it. */
+    if (atomic_compare_exchange_strong_explicit(&c->reader, &reader, seat, memory_order_relaxed,
+                                                memory_order_relaxed) ||
+        reader == seat || reader == TRI_SEAT_NONE)
+        return;
+    atomic_store_explicit(&c->reader, TRI_SEAT_NONE, memory_order_relaxed);
+    tri_membarrier();
+}
+
 /* Appends @w, unless it can be served at once. */
 static bool join_line(struct tri_mpsc *c, struct tri_waiter *w)
 {
@@ -286,6 +311,7 @@ static bool join_line(struct tri_mpsc *c, struct tri_waiter *w)
         return false;
     tri_waitq_append(&c->line, w);
     set_flags(c, TRI_TX_WAITING);
+    fence_receiver(c);
     return true;
 }
 

@@ -94,11 +94,13 @@ void tri_worker_summon(struct tri_runtime *rt)
     /* relaxed: a hint; start_locked() decides. */
     if (atomic_load_explicit(&rt->n_started, memory_order_relaxed) == rt->n_worker)
         return;
+    tri_lock_acquire(&rt->start_lock);
     for (unsigned i = 0; i < rt->n_worker; i++) {
         w = rt->workers[i];
-        if (!w->started && tri_idle_start(rt, w) == 0)
-            return;
+        if (!w->started && start_locked(rt, w) == 0)
+            break;
     }
+    tri_lock_release(&rt->start_lock);
 }
 
 void tri_worker_rouse_all(struct tri_runtime *rt)
@@ -179,8 +181,9 @@ static void steal_aged(struct tri_worker *w, struct tri_deque *from, struct tri_
 
 static bool has_work(struct tri_worker *w)
 {
-    return w->lifo || !tri_runq_is_empty(&w->own) || !tri_runq_is_empty(&w->late) || w->overflow || tri_deque_len(&w->fresh) > 0 || tri_deque_len(&w->hot) > 0 ||
-           !tri_inbox_is_idle(&w->inbox);
+    return w->lifo || w->overflow || !tri_runq_is_empty(&w->own) ||
+           !tri_runq_is_empty(&w->late) || tri_deque_len(&w->fresh) > 0 ||
+           tri_deque_len(&w->hot) > 0 || !tri_inbox_is_idle(&w->inbox);
 }
 
 static void look(struct tri_worker *w, struct sight *s)

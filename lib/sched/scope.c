@@ -201,8 +201,9 @@ void tri_scope_remove(struct tri_scope *s, struct tri_actor *a, int result, bool
 
 static void tell_actor(struct tri_actor *a, unsigned bits)
 {
-    /* release: what came before the stop is seen by who finds it. */
-    atomic_fetch_or_explicit(&a->wakee.word, bits, memory_order_release);
+    /* release: what came before the stop is seen by who finds it. acquire: if the actor has
+     * parked before, tri_wake() sees its home and does not take it for one that never ran. */
+    atomic_fetch_or_explicit(&a->wakee.word, bits, memory_order_acq_rel);
     tri_wake(&a->wakee);
 }
 
@@ -379,8 +380,7 @@ int tr_scope_drain(tr_scope *s, tr_time deadline)
     r = tri_wait(&arm, deadline & ~TR_DRAIN_BIT);
     if (r < 0) {
         tri_scope_cancel(s->impl);
-        join_regardless(s);
-        (void)outcome(s->impl);
+        join_regardless(s); /* a failure stays for a later join, or for the hook at the end */
         return r;
     }
     return outcome(s->impl);

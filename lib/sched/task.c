@@ -355,8 +355,16 @@ void tri_task_end(struct tri_task *t, int result)
 
 void tri_task_discard(struct tri_worker *w, struct tri_task *t, int result)
 {
+    struct tri_task *task = w->task;
+    struct tri_actor *handler = w->handler;
+
     tri_worker_count(&w->n_discarded);
+    /* Its drop runs on another's stack: as a handler, which has an id and may not wait. */
+    w->task = NULL;
+    w->handler = &t->a;
     arg_drop(t);
+    w->handler = handler;
+    w->task = task;
     finish(t, result);
 }
 

@@ -85,8 +85,10 @@ static int refuse_stranger(void)
         return -EOWNERDEAD;
     if (w && w->handler)
         tri_tell(TR_EVENT_MISUSE,
-                 "handler '%s' called a function that waits; a handler may not: use a try form, "
-                 "its timer, or a task", tri_actor_name(w->handler));
+                 "%s '%s' called a function that waits; a handler and a drop may not: use a try "
+                 "form, a timer, or a task",
+                 tri_wakee_is_task(&w->handler->wakee) ? "task" : "handler",
+                 tri_actor_name(w->handler));
     else
         tri_tell(TR_EVENT_MISUSE, "a function that waits was called outside of a task; use its "
                                   "blocking form in a thread, its try form elsewhere");
@@ -102,9 +104,12 @@ int tri_wait_enter_slow(struct tri_task *self)
         return refuse_stranger();
     /* relaxed: a cancel that is not seen now is seen by the park. */
     word = atomic_load_explicit(&self->a.wakee.word, memory_order_relaxed);
-    if ((word & TRI_CANCEL) && !is_shielded(self))
-        return refuse_cancelled(self);
     w = home_of(self);
+    if (word & TRI_CANCEL) {
+        if (!is_shielded(self))
+            return refuse_cancelled(self);
+        w->budget--; /* tri_wait_enter() does not count for the cancelled */
+    }
     if (w->budget <= 0)
         yield(self, &w->own); /* its slice is over; the operation itself is not refused */
     return 0;

@@ -118,6 +118,7 @@ void tri_worker_maintain(struct tri_worker *w, bool force_poll)
     struct tri_backend *b = w->rt->backend;
     tr_time now = b->ops->now(b);
 
+    w->maintaining = true;
     if (now >= tri_wheel_next(&w->wheel))
         expire(w, now);
     if (force_poll || now - w->polled_at >= POLL_SPAN) {
@@ -125,6 +126,7 @@ void tri_worker_maintain(struct tri_worker *w, bool force_poll)
         tri_worker_poll(w, TR_NOW);
         tri_idle_overdue(w, now);
     }
+    w->maintaining = false;
 }
 
 /* ---- queues ---- */
@@ -200,7 +202,8 @@ bool tri_wakee_here(struct tri_wakee *wakee)
         return true;
     }
     atomic_store_explicit(&wakee->parked, false, memory_order_relaxed); /* as above */
-    run_own(here, a, here->task != NULL || here->handler != NULL);
+    /* What timers and descriptors wake keeps its order; what an actor wakes runs next. */
+    run_own(here, a, !here->maintaining && (here->task != NULL || here->handler != NULL));
     return true;
 }
 
@@ -361,6 +364,18 @@ static struct tri_actor *overflow_pop(struct tri_worker *w)
     return a;
 }
 
+/* Those in the overflow list go where they belong, but for the task on whose stack we stand. */
+static void overflow_flush(struct tri_worker *w)
+{
+    struct tri_actor *a = w->overflow, *next;
+
+    w->overflow = NULL;
+    for (; a; a = next) {
+        next = a->link;
+        ready_here(w, a);
+    }
+}
+
 /* Virtual time: whoever may run is chosen by the seed. */
 static struct tri_actor *pick_random(struct tri_worker *w)
 {
@@ -388,7 +403,7 @@ static struct tri_actor *pick_random(struct tri_worker *w)
 /* For each queue in turn: its oldest, or that of the next one. */
 static struct tri_actor *pick_fair(struct tri_worker *w, unsigned turn)
 {
-    struct tri_actor *a = overflow_pop(w);
+    struct tri_actor *a = NULL;
 
     for (unsigned i = 0; i < 3 && !a; i++) {
         switch ((turn + i) % 3) {
@@ -414,6 +429,8 @@ struct tri_actor *tri_worker_pick(struct tri_worker *w)
     atomic_store_explicit(&w->tick, tick, memory_order_relaxed);
     if (tri_unlikely((tick & MAINTAIN_MASK) == 0))
         tri_worker_maintain(w, false);
+    if (tri_unlikely(w->overflow != NULL))
+        overflow_flush(w);
     if (tri_unlikely(!tri_inbox_is_idle(&w->inbox)))
         tri_worker_take_in(w);
     if (tri_unlikely(w->rt->virtual_time))

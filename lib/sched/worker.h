@@ -35,12 +35,19 @@
 
 enum { TRI_BUDGET = 256, TRI_EVENTS = 64 };
 
+/*
+ * A seat names a worker's thread for ever: two things that happen on one seat happen one after
+ * the other. TRI_SEAT_NONE: no such promise (other threads, and when the numbers have run out).
+ */
+enum { TRI_SEAT_UNKNOWN = 0, TRI_SEAT_NONE = UINT16_MAX };
+
 struct tri_worker {
     /* The owner's own. */
     struct tri_runtime *rt;
     struct tri_task *task;       /* the running one; NULL in a handler and in the scheduler */
     struct tri_actor *handler;   /* the running one */
     int budget;                  /* operations left in this slice */
+    bool maintaining;            /* in tri_worker_maintain() */
     unsigned lifo_runs;          /* picks from the LIFO slot in a row */
     struct tri_actor *lifo;
     struct tri_runq own;
@@ -61,6 +68,7 @@ struct tri_worker {
     struct tri_slab_cache scopes;
     struct tri_event events[TRI_EVENTS];
     unsigned index;
+    uint16_t seat;               /* this worker's number in the process, or TRI_SEAT_NONE */
     bool started;                /* under rt->start_lock */
     pthread_t thread;
 
@@ -177,6 +185,13 @@ static inline void tri_park_prepare(struct tri_task *self)
     /* relaxed: only our thread writes it. acquire: a cancel; one that comes later is a request. */
     atomic_store_explicit(&self->a.wakee.notified, false, memory_order_relaxed);
     self->frame->seen = atomic_load_explicit(&self->a.wakee.word, memory_order_acquire);
+}
+
+/* The seat that the running task @self runs on. */
+static inline uint16_t tri_task_seat(struct tri_task *self)
+{
+    /* relaxed: we run on it. */
+    return atomic_load_explicit(&self->a.home, memory_order_relaxed)->seat;
 }
 
 /* False: tri_wait_is_over() would say no. */

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kit.h - what the tests of tasks, scopes, handlers and select share: a hook that writes down
+ * what it was told, a look whether a task is parked, and how often a race is repeated.
+ */
+#ifndef TESTS_SCHED_KIT_H
+#define TESTS_SCHED_KIT_H
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <troupe.h>
+
+#include "chan/step.h"
+#include "support/tr-actor-test.h"
+#include "sched/actor.h"
+
+enum { N_EVENT_KIND = 16 };
+
+static atomic_uint n_told[N_EVENT_KIND]; /* by kind */
+static char told[512];                   /* the last text; of tests in which one thread tells */
+
+static inline void kit_hook(enum tr_event_kind kind, const char *text, void *arg)
+{
+    (void)arg;
+    if (atomic_fetch_add(&n_told[kind], 1) < 1000)
+        strncpy(told, text, sizeof told - 1);
+}
+
+/* For a suite's init: what is told is counted, not printed. */
+static inline void kit_listen(void)
+{
+    tr_hook_set(kit_hook, NULL);
+}
+
+/* It sleeps in a wait. With one worker: exactly; else as of a moment ago. */
+static inline bool is_parked(const tr_task *t)
+{
+    struct tri_wakee *w = &t->rec->a.wakee;
+
+    if (tri_wakee_kind(w) == TRI_KIND_MOVABLE)
+        return !(atomic_load(&w->word) & TRI_READY);
+    return atomic_load(&w->parked);
+}
+
+/* TR_REPEAT, or 1. */
+static inline unsigned repeats(void)
+{
+    const char *n = getenv("TR_REPEAT");
+
+    return n && atoi(n) > 1 ? (unsigned)atoi(n) : 1;
+}
+
+/* Runs @fn in a new runtime, which must end with 0. */
+static inline void run_with(struct tr_runtime_opts opts, tr_run_fn *fn, void *arg)
+{
+    check_eq(tr_run_with(&opts, fn, arg), 0, "the runtime ends cleanly");
+}
+
+/* The same in the simulator, once for each of some seeds: every order of a race comes up. */
+static inline void run_seeds(unsigned n, tr_run_fn *fn, void *arg)
+{
+    n *= repeats();
+    for (unsigned i = 0; i < n && test_n_failed() == 0; i++)
+        run_with((struct tr_runtime_opts){ .simulate = true, .seed = test_seed() + i }, fn, arg);
+}
+
+#endif /* TESTS_SCHED_KIT_H */

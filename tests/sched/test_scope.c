@@ -1,0 +1,602 @@
+/* SPDX-License-Identifier: MIT */
+/* test_scope.c - the two policies, join, cancel through the tree, end, who may do what. */
+#include "config.h"
+
+#include <pthread.h>
+
+#include "sched/kit.h"
+
+TR_SUITE(scope, .init = kit_listen, .timeout = 20);
+
+static atomic_uint n_dropped, n_run, n_ended;
+static int drop_order[64];
+static unsigned n_drop_order;
+
+struct arg {
+    int key; /* 0: empty */
+    int result;
+    int (*fn)(struct arg *a);
+};
+
+static void arg_drop(struct arg *a)
+{
+    if (!a->key)
+        return;
+    if (n_drop_order < 64)
+        drop_order[n_drop_order++] = a->key;
+    atomic_fetch_add(&n_dropped, 1);
+}
+
+TR_TASK(child, struct arg, arg_drop);
+
+static int child(struct arg *a)
+{
+    int r;
+
+    atomic_fetch_add(&n_run, 1);
+    r = a->fn(a);
+    atomic_fetch_add(&n_ended, 1);
+    return r;
+}
+
+static int give_result(struct arg *a)
+{
+    return a->result;
+}
+
+static int sleep_for_ever(struct arg *a)
+{
+    (void)a;
+    return tr_sleep(TR_NEVER);
+}
+
+static int sleep_until_drain(struct arg *a)
+{
+    (void)a;
+    return tr_sleep(TR_UNTIL_DRAIN);
+}
+
+static int spawn_keyed(tr_scope *s, int key, int (*fn)(struct arg *a), int result)
+{
+    struct arg a = { key, result, fn };
+
+    return child_spawn(s, &a, NULL);
+}
+
+/* Spawns a child and waits until it is parked. */
+static tr_task start_parked(tr_scope *s, int key, int (*fn)(struct arg *a))
+{
+    struct arg a = { key, 0, fn };
+    tr_task t = { NULL };
+
+    check_eq(child_spawn(s, &a, &(struct tr_task_opts){ .ret_task = &t }), 0);
+    while (t.rec && !is_parked(&t) && !tr_task_is_finished(&t))
+        (void)tr_yield();
+    return t;
+}
+
+static const struct tr_scope_opts collects = { .name = "collecting",
+                                               .policy = TR_POLICY_COLLECT };
+
+/* ---- fail-fast ---- */
+
+STEP_TEST(scope, the_first_failure_cancels_the_siblings_and_is_the_result)
+{
+    tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
+    tr_task sibling = start_parked(&s, 1, sleep_for_ever);
+    int r = 0;
+
+    need_eq(spawn_keyed(&s, 2, give_result, -EIO), 0);
+    check_eq(tr_scope_join(&s, TR_NEVER), -EIO);
+    check_eq(tr_scope_failures(&s), 1);
+    need_eq(tr_task_join(&sibling, TR_NOW, &r), 0);
+    check_eq(r, -ECANCELED);
+    check_eq(tr_scope_len(&s), 0);
+    check_eq(tr_scope_join(&s, TR_NEVER), 0, "it was reported");
+    check_eq(spawn_keyed(&s, 3, give_result, 0), -ESHUTDOWN, "until its end it stays cancelled");
+    tr_scope_end(&s);
+    check_eq(n_told[TR_EVENT_FAILED], 0);
+}
+
+STEP_TEST(scope, ends_that_are_no_failures_cancel_nobody)
+{
+    static const int clean[] = { 0, 7, -ECANCELED, -ESHUTDOWN };
+    tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
+    tr_task sibling = start_parked(&s, 1, sleep_for_ever);
+
+    for (unsigned i = 0; i < TR_LEN(clean); i++)
+        need_eq(spawn_keyed(&s, 2, give_result, clean[i]), 0);
+    step_until(tr_scope_len(&s) == 1);
+    check_eq(tr_scope_failures(&s), 0);
+    check(!tr_scope_is_draining(&s));
+    check(is_parked(&sibling));
+    tr_task_close(&sibling);
+    tr_scope_cancel(&s);
+    check_eq(tr_scope_join(&s, TR_NEVER), 0);
+}
+
+STEP_TEST(scope, a_peer_that_went_away_is_a_failure_in_a_fail_fast_scope)
+{
+    tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
+
+    need_eq(spawn_keyed(&s, 1, give_result, -EPIPE), 0);
+    check_eq(tr_scope_join(&s, TR_NEVER), -EPIPE);
+}
+
+STEP_TEST(scope, of_two_failures_the_first_is_the_result)
+{
+    tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
+
+    need_eq(spawn_keyed(&s, 1, give_result, -EIO), 0);
+    step_until(tr_scope_len(&s) == 0);
+    (void)spawn_keyed(&s, 2, give_result, -EXDEV);
+    step_until(tr_scope_len(&s) == 0);
+    check_eq(tr_scope_join(&s, TR_NEVER), -EIO);
+}
+
+STEP_TEST(scope, a_failure_that_no_join_reports_goes_to_the_hook_once)
+{
+    {
+        tr_scope s TR_CLEANUP(tr_scope_end) =
+            tr_scope_open(&(struct tr_scope_opts){ .name = "mine" });
+
+        need_eq(spawn_keyed(&s, 1, give_result, -EIO), 0);
+        step_until(tr_scope_len(&s) == 0);
+    }
+    check_eq(n_told[TR_EVENT_FAILED], 1);
+    check(strstr(told, "'mine'") != NULL);
+    check(strstr(told, tr_strerror(-EIO)) != NULL);
+}
+
+/* ---- collecting ---- */
+
+STEP_TEST(scope, a_collecting_scope_counts_and_tells_each_failure_and_goes_on)
+{
+    tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(&collects);
+    tr_task sibling = start_parked(&s, 1, sleep_for_ever);
+
+    for (unsigned i = 0; i < 3; i++)
+        need_eq(spawn_keyed(&s, 2, give_result, -EIO), 0);
+    step_until(tr_scope_len(&s) == 1);
+    check_eq(tr_scope_failures(&s), 3);
+    check_eq(n_told[TR_EVENT_FAILED], 3);
+    check(is_parked(&sibling));
+    tr_task_abort(&sibling);
+    tr_task_close(&sibling);
+    check_eq(tr_scope_join(&s, TR_NEVER), 0);
+    tr_scope_end(&s);
+    check_eq(n_told[TR_EVENT_FAILED], 3);
+}
+
+STEP_TEST(scope, a_peer_that_went_away_is_an_end_in_a_collecting_scope)
+{
+    tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(&collects);
+
+    need_eq(spawn_keyed(&s, 1, give_result, -EPIPE), 0);
+    need_eq(spawn_keyed(&s, 2, give_result, -ECONNRESET), 0);
+    check_eq(tr_scope_join(&s, TR_NEVER), 0);
+    check_eq(tr_scope_failures(&s), 0);
+    check_eq(n_told[TR_EVENT_FAILED], 0);
+}
+
+STEP_TEST(scope, a_vital_failure_drains_a_collecting_scope_and_is_its_result)
+{
+    tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(&collects);
+    struct arg a = { 2, -EIO, give_result };
+    tr_task gentle = start_parked(&s, 1, sleep_until_drain);
+    int r = 0;
+
+    need_eq(child_spawn(&s, &a, &(struct tr_task_opts){ .flags = TR_TASK_VITAL }), 0);
+    check_eq(tr_scope_join(&s, TR_NEVER), -EIO);
+    check(tr_scope_is_draining(&s));
+    need_eq(tr_task_join(&gentle, TR_NOW, &r), 0);
+    check_eq(r, -ESHUTDOWN);
+}
+
+STEP_TEST(scope, a_vital_failure_in_the_root_scope_drains_the_root_task)
+{
+    struct arg a = { 2, -EIO, give_result };
+
+    need_eq(child_spawn(root, &a, &(struct tr_task_opts){ .flags = TR_TASK_VITAL }), 0);
+    check_eq(tr_sleep(TR_UNTIL_DRAIN), -ESHUTDOWN);
+    check(tr_self_is_draining());
+    check_eq(tr_scope_join(root, TR_NEVER), -EIO);
+}
+
+/* ---- join ---- */
+
+STEP_TEST(scope, join_of_an_empty_scope_returns_at_once)
+{
+    tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
+
+    check_eq(tr_scope_join(&s, TR_NOW), 0);
+    check_eq(tr_scope_len(&s), 0);
+    need_eq(spawn_keyed(&s, 1, give_result, 0), 0);
+    step_until(tr_scope_len(&s) == 0);
+    check_eq(tr_scope_join(&s, TR_NOW), 0);
+    check_eq(tr_scope_join(NULL, TR_NOW), -EINVAL);
+}
+
+STEP_TEST(scope, a_join_that_times_out_can_be_called_again)
+{
+    tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
+    tr_task t = start_parked(&s, 1, sleep_for_ever);
+
+    check_eq(tr_scope_join(&s, TR_NOW), -ETIMEDOUT);
+    check_eq(tr_scope_join(&s, tr_after(TR_MS(2))), -ETIMEDOUT);
+    check_eq(tr_scope_len(&s), 1);
+    tr_task_abort(&t);
+    tr_task_close(&t);
+    check_eq(tr_scope_join(&s, TR_NEVER), 0);
+}
+
+static tr_scope *shared;
+static int stranger_r[3];
+
+static int use_as_stranger(struct arg *a)
+{
+    (void)a;
+    stranger_r[0] = tr_scope_join(shared, TR_NOW);
+    stranger_r[1] = tr_scope_drain(shared, TR_NOW);
+    tr_scope_end(shared);
+    stranger_r[2] = spawn_keyed(shared, 3, give_result, 0);
+    return 0;
+}
+
+STEP_TEST(scope, join_drain_and_end_are_for_the_owner_and_spawn_for_all)
+{
+    tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
+    tr_task t = start_parked(&s, 1, sleep_for_ever);
+
+    shared = &s;
+    need_eq(spawn_keyed(root, 2, use_as_stranger, 0), 0);
+    step_until(n_dropped == 2);
+    check_eq(stranger_r[0], -EPERM);
+    check_eq(stranger_r[1], -EPERM);
+    check_eq(stranger_r[2], 0);
+    check_eq(n_told[TR_EVENT_MISUSE], 1, "by tr_scope_end()");
+    check(is_parked(&t), "nothing was cancelled");
+    check(!tr_scope_is_draining(&s));
+    tr_task_close(&t);
+}
+
+static void *join_from_thread(void *arg)
+{
+    stranger_r[0] = tr_scope_join(arg, TR_NOW);
+    stranger_r[1] = tr_scope_drain(arg, TR_NOW);
+    return NULL;
+}
+
+STEP_TEST(scope, a_plain_thread_may_not_join_it)
+{
+    tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
+    pthread_t thread;
+
+    need_eq(spawn_keyed(&s, 1, give_result, 0), 0);
+    need_eq(pthread_create(&thread, NULL, join_from_thread, &s), 0);
+    pthread_join(thread, NULL);
+    check_eq(stranger_r[0], -EPERM);
+    check_eq(stranger_r[1], -EPERM);
+}
+
+/* ---- cancel ---- */
+
+STEP_TEST(scope, cancel_reaches_the_parked_and_the_unstarted_and_refuses_the_new)
+{
+    tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
+    tr_task t = start_parked(&s, 1, sleep_for_ever);
+    struct arg late = { 3, 0, give_result };
+    int r = 0;
+
+    need_eq(spawn_keyed(&s, 2, give_result, 0), 0);
+    tr_scope_cancel(&s);
+    tr_scope_cancel(&s); /* twice is once */
+    check_eq(tr_scope_len(&s), 2, "cancel does not wait");
+    check_eq(child_spawn(&s, &late, NULL), -ESHUTDOWN);
+    check_eq(late.key, 0);
+    check_eq(n_dropped, 1);
+    check_eq(tr_scope_join(&s, TR_NEVER), 0);
+    need_eq(tr_task_join(&t, TR_NOW, &r), 0);
+    check_eq(r, -ECANCELED);
+    check_eq(n_run, 1, "the unstarted one never ran");
+    check_eq(n_dropped, 3);
+}
+
+STEP_TEST(scope, a_scope_cancelled_before_its_first_spawn_refuses_it)
+{
+    tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
+
+    tr_scope_cancel(&s);
+    check(tr_scope_is_draining(&s));
+    check_eq(spawn_keyed(&s, 1, give_result, 0), -ESHUTDOWN);
+    check_eq(n_dropped, 1);
+    tr_scope_end(&s);
+    check_eq(spawn_keyed(&s, 1, give_result, 0), 0, "after its end it is new");
+    check_eq(tr_scope_join(&s, TR_NEVER), 0);
+}
+
+STEP_TEST(scope, children_are_cancelled_youngest_first)
+{
+    tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
+
+    for (int key = 1; key <= 8; key++) {
+        tr_task t = start_parked(&s, key, sleep_for_ever);
+
+        tr_task_close(&t);
+    }
+    tr_scope_cancel(&s);
+    need_eq(tr_scope_join(&s, TR_NEVER), 0);
+    /* The one that was told last runs first (it was woken last); the others in order. */
+    for (unsigned i = 2; i < 8; i++)
+        check_lt(drop_order[i], drop_order[i - 1]);
+}
+
+/* Opens scopes inside scopes, @key deep, and waits at the bottom. */
+static int nest(struct arg *a)
+{
+    tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
+    int r;
+
+    if (a->key == 1)
+        return sleep_for_ever(a);
+    if (spawn_keyed(&s, a->key - 1, nest, 0) < 0)
+        return -EIO;
+    r = tr_scope_join(&s, TR_NEVER);
+    return r;
+}
+
+STEP_TEST(scope, cancel_reaches_the_bottom_of_fifty_nested_scopes)
+{
+    tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
+
+    need_eq(spawn_keyed(&s, 50, nest, 0), 0);
+    step_until(n_run == 50);
+    need_eq(tr_yield(), 0);
+    tr_scope_cancel(&s);
+    check_eq(tr_scope_join(&s, TR_NEVER), 0);
+    check_eq(n_ended, 50);
+    check_eq(n_dropped, 50);
+}
+
+/* A tree whose shape the seed draws: @key levels, up to three children each. */
+static unsigned shape;
+
+static int branch(struct arg *a)
+{
+    tr_scope s TR_CLEANUP(tr_scope_end) =
+        tr_scope_open(&(struct tr_scope_opts){ .policy = shape % 2 });
+    unsigned n;
+
+    shape = shape * 1103515245u + 12345u;
+    n = a->key <= 1 ? 0 : 1 + (shape >> 16) % 3;
+    for (unsigned i = 0; i < n; i++)
+        (void)spawn_keyed(&s, a->key - 1, branch, 0);
+    if ((shape >> 20) % 4 == 0)
+        return tr_sleep(TR_UNTIL_DRAIN);
+    return n == 0 ? sleep_for_ever(a) : tr_scope_join(&s, TR_NEVER);
+}
+
+static int cancel_tree(tr_scope *root, void *unused)
+{
+    tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
+
+    (void)root;
+    (void)unused;
+    atomic_store(&n_run, 0);
+    atomic_store(&n_ended, 0);
+    shape += 77;
+    check_eq(spawn_keyed(&s, 5, branch, 0), 0);
+    for (unsigned i = shape % 200; i > 0; i--)
+        (void)tr_yield();
+    if (shape % 3)
+        tr_scope_cancel(&s);
+    else
+        check_eq(tr_scope_drain(&s, tr_after(TR_MS(1))) != -ECANCELED, true);
+    check_eq(tr_scope_join(&s, TR_NEVER), 0);
+    check_eq(n_ended, n_run);
+    return 0;
+}
+
+TR_TEST(scope, cancel_reaches_every_task_of_a_random_tree)
+{
+    run_seeds(60, cancel_tree, NULL);
+}
+
+static int open_late(struct arg *a)
+{
+    tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
+
+    (void)a;
+    (void)tr_sleep(TR_NEVER);
+    check(tr_scope_is_draining(&s));
+    check_eq(spawn_keyed(&s, 2, give_result, 0), -ESHUTDOWN);
+    return 0;
+}
+
+STEP_TEST(scope, a_scope_that_a_cancelled_task_opens_is_born_cancelled)
+{
+    tr_task t = start_parked(root, 1, open_late);
+
+    tr_task_abort(&t);
+    need_eq(tr_task_join(&t, TR_NEVER, NULL), 0);
+    check_eq(n_run, 1);
+    check_eq(n_dropped, 2);
+}
+
+/* ---- end ---- */
+
+static int leave_early(struct arg *a)
+{
+    tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
+
+    if (a->result == 1)
+        return 1; /* before the first spawn */
+    if (spawn_keyed(&s, 2, sleep_for_ever, 0) < 0)
+        return -EIO;
+    if (a->result == 2)
+        return 2; /* it never started */
+    (void)tr_yield();
+    if (a->result == 3)
+        return 3; /* it is parked */
+    tr_scope_cancel(&s);
+    return tr_scope_join(&s, TR_NEVER) == 0 ? 4 : -EIO;
+}
+
+STEP_TEST(scope, every_way_out_ends_the_scope)
+{
+    for (int way = 1; way <= 4; way++) {
+        struct arg a = { 1, way, leave_early };
+        tr_task t;
+        int r = 0;
+
+        need_eq(child_spawn(root, &a, &(struct tr_task_opts){ .ret_task = &t }), 0);
+        need_eq(tr_task_join(&t, TR_NEVER, &r), 0);
+        check_eq(r, way);
+    }
+    check_eq(n_dropped, 4 + 3);
+    check_eq(n_ended, n_run);
+}
+
+static bool gate;
+
+static int borrow(struct arg *a)
+{
+    tr_shield guard TR_CLEANUP(tr_shield_end) = tr_shield_begin(TR_S(1));
+
+    (void)a;
+    while (!gate)
+        (void)tr_sleep(tr_after(TR_MS(1)));
+    return 0;
+}
+
+static int owner_of_borrowers(struct arg *a)
+{
+    tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
+
+    (void)a;
+    if (spawn_keyed(&s, 2, borrow, 0) < 0)
+        return -EIO;
+    return tr_sleep(TR_NEVER);
+}
+
+STEP_TEST(scope, the_join_of_an_end_is_not_cut_short_by_a_cancel_of_the_owner)
+{
+    tr_task t = start_parked(root, 1, owner_of_borrowers);
+    int r = 0;
+
+    tr_task_abort(&t);
+    for (unsigned i = 0; i < 20; i++)
+        need_eq(tr_sleep(tr_after(TR_US(500))), 0);
+    check(!tr_task_is_finished(&t), "its child cleans up");
+    tr_task_abort(&t);
+    gate = true;
+    need_eq(tr_task_join(&t, TR_NEVER, &r), 0);
+    check_eq(r, -ECANCELED);
+    check_eq(n_ended, 2);
+}
+
+STEP_TEST(scope, an_ended_scope_can_be_used_again)
+{
+    tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
+
+    for (unsigned i = 1; i <= 3; i++) {
+        need_eq(spawn_keyed(&s, 1, i == 2 ? sleep_for_ever : give_result, 0), 0);
+        tr_scope_end(&s);
+        check_eq(tr_scope_len(&s), 0);
+        check_eq(n_dropped, i);
+    }
+    tr_scope_end(&s);
+    tr_scope_end(NULL);
+}
+
+/* ---- foreign threads ---- */
+
+enum { N_SPAWNER = 3, N_EACH = 300 };
+
+static void *spawn_many(void *arg)
+{
+    for (unsigned i = 0; i < N_EACH; i++)
+        check_eq(spawn_keyed(arg, 1, give_result, 0), 0);
+    return NULL;
+}
+
+static int foreign_spawns(tr_scope *root, void *unused)
+{
+    tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
+    pthread_t thread[N_SPAWNER];
+
+    (void)root;
+    (void)unused;
+    check_eq(spawn_keyed(&s, 1, sleep_until_drain, 0), 0);
+    for (unsigned i = 0; i < N_SPAWNER; i++)
+        if (pthread_create(&thread[i], NULL, spawn_many, &s) != 0)
+            abort();
+    while (n_ended < N_SPAWNER * N_EACH)
+        (void)tr_sleep(tr_after(TR_US(100)));
+    for (unsigned i = 0; i < N_SPAWNER; i++)
+        pthread_join(thread[i], NULL);
+    check_eq(tr_scope_drain(&s, TR_NEVER), 0);
+    check_eq(n_dropped, N_SPAWNER * N_EACH + 1);
+    return 0;
+}
+
+TR_TEST(scope, plain_threads_spawn_into_an_open_scope)
+{
+    run_with((struct tr_runtime_opts){ .n_worker = 2 }, foreign_spawns, NULL);
+}
+
+static void *spawn_until_refused(void *arg)
+{
+    unsigned n = 0;
+    int r;
+
+    while ((r = spawn_keyed(arg, 1, sleep_for_ever, 0)) == 0)
+        n++;
+    check_eq(r, -ESHUTDOWN);
+    atomic_fetch_add(&n_ended, 1);
+    return NULL;
+}
+
+static int spawns_against_cancel(tr_scope *root, void *unused)
+{
+    tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
+    pthread_t thread[N_SPAWNER];
+
+    (void)root;
+    (void)unused;
+    check_eq(spawn_keyed(&s, 1, sleep_for_ever, 0), 0);
+    for (unsigned i = 0; i < N_SPAWNER; i++)
+        if (pthread_create(&thread[i], NULL, spawn_until_refused, &s) != 0)
+            abort();
+    while (tr_scope_len(&s) < 20)
+        (void)tr_yield();
+    tr_scope_cancel(&s);
+    for (unsigned i = 0; i < N_SPAWNER; i++)
+        pthread_join(thread[i], NULL);
+    check_eq(tr_scope_join(&s, TR_NEVER), 0);
+    return 0;
+}
+
+TR_TEST(scope, a_storm_of_spawns_ends_with_the_cancel)
+{
+    for (unsigned i = 0; i < 5 * repeats(); i++)
+        run_with((struct tr_runtime_opts){ .n_worker = 2 }, spawns_against_cancel, NULL);
+}
+
+static void *cancel_in_thread(void *arg)
+{
+    tr_scope_cancel(arg);
+    return NULL;
+}
+
+STEP_TEST(scope, a_plain_thread_cancels_it)
+{
+    tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
+    pthread_t thread;
+
+    need_eq(spawn_keyed(&s, 20, nest, 0), 0);
+    step_until(n_run == 20);
+    need_eq(pthread_create(&thread, NULL, cancel_in_thread, &s), 0);
+    check_eq(tr_scope_join(&s, TR_NEVER), 0);
+    pthread_join(thread, NULL);
+}
