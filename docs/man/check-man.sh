@@ -33,7 +33,8 @@ public_names()
 sections='NAME SYNOPSIS DESCRIPTION RETURN VALUE ERRORS THREADS AND PROGRESS EXAMPLE SEE ALSO'
 
 public_names >"$work/names"
-[ "$(wc -l <"$work/names")" -gt 100 ] || { echo "only $(wc -l <"$work/names") names found" >"$work/why"; report 1 "names are found"; }
+n_name=$(wc -l <"$work/names")
+[ "$n_name" -gt 100 ] || { echo "only $n_name" >"$work/why"; report 1 "the headers declare names"; }
 cat docs/man/*.[1-8] | grep -oE '\<(tr|TR)_[A-Za-z0-9_]+' | sort -u >"$work/shown"
 status=0
 comm -23 "$work/names" "$work/shown" >"$work/why"
@@ -41,8 +42,7 @@ comm -23 "$work/names" "$work/shown" >"$work/why"
 report $status "every public name is in a man page"
 
 for page in docs/man/*.[1-8]; do
-    # shellcheck disable=SC2046  # words
-    echo $(sed -n 's/^\.SH //p' "$page" | grep -vx ENVIRONMENT) >"$work/why"
+    sed -n 's/^\.SH //p' "$page" | grep -vx ENVIRONMENT | paste -sd ' ' >"$work/why"
     status=0
     [ "$(cat "$work/why")" = "$sections" ] || status=1
     report $status "$page has its sections"
