@@ -254,15 +254,24 @@ static bool undo(struct tri_handler *h)
 
 enum step { GO_ON, GONE, WAITS };
 
-/* Gives the worker back until a message comes. After WAITS the handler is not ours any more. */
-static enum step sleep_on_mailbox(struct tri_handler *h)
+/* @word, as of the step that took READY away, holds what the next turn must see. */
+static bool is_told(const struct tri_handler *h, unsigned word)
+{
+    return (word & TRI_CANCEL) || ((word & TRI_DRAIN) && h->until_drain && !h->shut);
+}
+
+/*
+ * Gives the worker back until a message comes; @closed: none will, only the timer's. After WAITS
+ * the handler is not ours any more.
+ */
+static enum step sleep_on_mailbox(struct tri_handler *h, bool closed)
 {
     struct tri_mpsc *box = box_of(h);
 
-    h->armed = true;
-    if (prepare(h) & TRI_CANCEL)
-        return undo(h) ? GO_ON : WAITS; /* cancelled while it ran: seen on the next turn */
-    if (tri_mpsc_rx_arm(box, &h->a.wakee))
+    h->armed = !closed;
+    if (is_told(h, prepare(h)))
+        return undo(h) ? GO_ON : WAITS;
+    if (closed || tri_mpsc_rx_arm(box, &h->a.wakee))
         return WAITS;
     return undo(h) ? GO_ON : WAITS;
 }
@@ -273,7 +282,7 @@ static enum step outbox_flush(struct tri_handler *h)
     struct outbox *o = h->outbox;
 
     if (o->enrolled && o->arm.ops->keeps_place(&o->arm, &o->waiter)) {
-        if (prepare(h) & TRI_CANCEL)
+        if (is_told(h, prepare(h)))
             return undo(h) ? GO_ON : WAITS;
         if (o->arm.ops->keeps_place(&o->arm, &o->waiter))
             return WAITS;
@@ -291,7 +300,7 @@ static enum step outbox_flush(struct tri_handler *h)
             return GO_ON;
         }
         o->waiter = (struct tri_waiter){ .wakee = &h->a.wakee, .value = o->message };
-        if (prepare(h) & TRI_CANCEL)
+        if (is_told(h, prepare(h)))
             return undo(h) ? GO_ON : WAITS;
         o->enrolled = true;
         if (o->arm.ops->enroll(&o->arm, &o->waiter))
@@ -351,11 +360,11 @@ static enum step turn(struct tri_worker *w, struct tri_handler *h)
     r = next(h, m);
     if (r == 0)
         return deliver(w, h, m);
-    if (r == -EPIPE && !h->has_timer) {
+    if (r == -EPIPE && (h->shut || !h->has_timer)) { /* a drain does not wait for a timer */
         end(w, h, 0);
         return GONE;
     }
-    return sleep_on_mailbox(h);
+    return sleep_on_mailbox(h, r == -EPIPE);
 }
 
 static void handler_run(struct tri_worker *w, struct tri_actor *a)
