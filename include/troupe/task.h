@@ -94,6 +94,7 @@ TR_API TR_CHECK int tr_task_spawn(tr_scope *scope, const struct tri_task_type *t
  * Waits until the task has ended and its argument is dropped.
  * Returns:  0: *@ret_result (NULL: not wanted) is what it returned, -ECANCELED if it was
  *           cancelled before it started; *@t is empty.  -EDEADLK: the caller waits for itself.
+ *           -EINVAL: @t is empty, or somebody else waits for this task.
  *           -ETIMEDOUT, -ECANCELED, -ESHUTDOWN: nothing changed.
  * Callers:  tasks.
  */

@@ -424,19 +424,26 @@ static bool join_attempt(tr_arm *arm)
 {
     struct tri_task *t = arm->source;
 
-    arm->result = 0;
+    arm->result = arm->extra[0] ? -EINVAL : 0;
+    arm->extra[0] = 0;
     /* acquire: pairs with the release in finish(): the result. */
-    return atomic_load_explicit(&t->joiner, memory_order_acquire) == TRI_TASK_ENDED;
+    return atomic_load_explicit(&t->joiner, memory_order_acquire) == TRI_TASK_ENDED ||
+           arm->result < 0;
 }
 
+/* One waits at a time, in one arm or several; a second one is told by its next attempt. */
 static bool join_enroll(tr_arm *arm, struct tri_waiter *w)
 {
     struct tri_task *t = arm->source;
-    struct tri_wakee *nobody = NULL;
+    struct tri_wakee *prev = NULL;
 
     /* release: the wakee is ready to be woken. relaxed on failure: attempt looks again. */
-    return atomic_compare_exchange_strong_explicit(&t->joiner, &nobody, w->wakee,
-                                                   memory_order_release, memory_order_relaxed);
+    if (atomic_compare_exchange_strong_explicit(&t->joiner, &prev, w->wakee,
+                                                memory_order_release, memory_order_relaxed) ||
+        prev == w->wakee)
+        return true;
+    arm->extra[0] = prev != TRI_TASK_ENDED;
+    return false;
 }
 
 static bool join_withdraw(tr_arm *arm, struct tri_waiter *w)
@@ -482,6 +489,8 @@ int tr_task_join(tr_task *t, tr_time deadline, int *ret_result)
         return r;
     if (!join_attempt(&arm)) {
         r = tri_wait(&arm, deadline);
+        if (r == 0)
+            r = arm.result;
         if (r < 0)
             return r;
     }
@@ -496,6 +505,8 @@ int tr_task_blocking_join(tr_task *t, tr_time deadline, int *ret_result)
     if (!arm.ops)
         return -EINVAL;
     r = tri_wait_blocking(&arm, deadline, __builtin_return_address(0));
+    if (r == 0)
+        r = arm.result;
     return r < 0 ? r : taken(t, ret_result);
 }
 
