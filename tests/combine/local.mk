@@ -1,1 +1,2 @@
 # unit_tests += tests/combine/test_x
+unit_tests += tests/combine/test_select

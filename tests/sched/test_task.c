@@ -266,6 +266,19 @@ STEP_TEST(task, one_task_joins_another)
     check_eq(result, 9);
 }
 
+STEP_TEST(task, a_second_one_that_joins_at_the_same_time_is_refused)
+{
+    struct arg a = { 1, 0 };
+    tr_task t;
+
+    joined = start_at_gate(root, 9);
+    need_eq(join_it_spawn(root, &a, &(struct tr_task_opts){ .ret_task = &t }), 0);
+    step_until(is_parked(&t));
+    check_eq(tr_task_join(&joined, TR_NEVER, NULL), -EINVAL);
+    gate = true;
+    need_eq(tr_task_join(&t, TR_NEVER, NULL), 0);
+}
+
 STEP_TEST(task, the_result_may_be_unwanted)
 {
     tr_task t = start_at_gate(root, 1);
