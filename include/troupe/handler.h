@@ -19,9 +19,9 @@
  *
  * The function owns *m: what it leaves in it is dropped after it returns. It returns 0, or a
  * negative errno, which ends the handler as a failure; tr_handler_stop() ends it cleanly. It also
- * ends, after the queued messages, when every reference is closed; when its scope is cancelled
- * the queued messages are dropped. A drain alone does not touch it. Two messages of one handler never run at
- * the same time, but they may run on different workers.
+ * ends, after the queued messages and that of its timer, when every reference is closed; when its
+ * scope is cancelled they are dropped. A drain alone does not touch it. Two messages of one
+ * handler never run at the same time, but they may run on different workers.
  */
 #ifndef TROUPE_HANDLER_H
 #define TROUPE_HANDLER_H
@@ -38,7 +38,8 @@ struct tr_handler_opts {
 };
 
 enum tr_handler_flag {
-    TR_HANDLER_UNTIL_DRAIN = 1u << 0, /* a drain shuts the mailbox; what is queued still runs */
+    /* A drain shuts the mailbox; what is queued still runs, a timer does not. */
+    TR_HANDLER_UNTIL_DRAIN = 1u << 0,
 };
 
 struct tri_handler_type {

@@ -83,12 +83,31 @@ static const char *name_of(const struct tri_actor *a)
 
 struct class {
     struct tri_lock lock; /* protects the rest; nothing is taken inside but the slab */
-    bool made;
+    unsigned space;       /* its number in the ids of its records; 0: not made yet */
     struct tri_slab slab;
     struct tri_slab_cache cache;
 };
 
 static struct class classes[CLASSES];
+
+/* Under its lock. False: no memory, or more sizes than ids have room for. */
+static bool class_make(struct class *c, size_t bytes)
+{
+    static atomic_uint n_space;
+    unsigned space;
+
+    if (tri_slab_init(&c->slab, bytes) < 0)
+        return false;
+    space = atomic_fetch_add_explicit(&n_space, 1, memory_order_relaxed) + 1; /* a number only */
+    if (space > TRI_SPACES_MAX) {
+        atomic_fetch_sub_explicit(&n_space, 1, memory_order_relaxed);
+        tri_slab_fini(&c->slab);
+        return false;
+    }
+    tri_slab_cache_init(&c->cache, &c->slab);
+    c->space = space;
+    return true;
+}
 
 static struct tri_handler *record_get(size_t bytes)
 {
@@ -99,16 +118,21 @@ static struct tri_handler *record_get(size_t bytes)
     if (n >= CLASSES)
         return NULL;
     tri_lock_acquire(&c->lock);
-    if (!c->made && tri_slab_init(&c->slab, n * CLASS_BYTES) == 0) {
-        tri_slab_cache_init(&c->cache, &c->slab);
-        c->made = true;
-    }
-    if (c->made)
+    if (c->space > 0 || class_make(c, n * CLASS_BYTES))
         h = tri_slab_get(&c->cache);
+    if (h && h->a.slab_index + 1 >= 1u << TRI_SPACE_SHIFT) {
+        tri_slab_put(&c->cache, h); /* no id is left: eight million of one size */
+        h = NULL;
+    }
     tri_lock_release(&c->lock);
     if (h)
         h->class = (uint16_t)n;
     return h;
+}
+
+static unsigned space_of(const struct tri_actor *a)
+{
+    return classes[((const struct tri_handler *)a)->class].space;
 }
 
 static void record_put(struct tri_handler *h)
@@ -230,15 +254,24 @@ static bool undo(struct tri_handler *h)
 
 enum step { GO_ON, GONE, WAITS };
 
-/* Gives the worker back until a message comes. After WAITS the handler is not ours any more. */
-static enum step sleep_on_mailbox(struct tri_handler *h)
+/* @word, as of the step that took READY away, holds what the next turn must see. */
+static bool is_told(const struct tri_handler *h, unsigned word)
+{
+    return (word & TRI_CANCEL) || ((word & TRI_DRAIN) && h->until_drain && !h->shut);
+}
+
+/*
+ * Gives the worker back until a message comes; @closed: none will, only the timer's. After WAITS
+ * the handler is not ours any more.
+ */
+static enum step sleep_on_mailbox(struct tri_handler *h, bool closed)
 {
     struct tri_mpsc *box = box_of(h);
 
-    h->armed = true;
-    if (prepare(h) & TRI_CANCEL)
-        return undo(h) ? GO_ON : WAITS; /* cancelled while it ran: seen on the next turn */
-    if (tri_mpsc_rx_arm(box, &h->a.wakee))
+    h->armed = !closed;
+    if (is_told(h, prepare(h)))
+        return undo(h) ? GO_ON : WAITS;
+    if (closed || tri_mpsc_rx_arm(box, &h->a.wakee))
         return WAITS;
     return undo(h) ? GO_ON : WAITS;
 }
@@ -249,7 +282,7 @@ static enum step outbox_flush(struct tri_handler *h)
     struct outbox *o = h->outbox;
 
     if (o->enrolled && o->arm.ops->keeps_place(&o->arm, &o->waiter)) {
-        if (prepare(h) & TRI_CANCEL)
+        if (is_told(h, prepare(h)))
             return undo(h) ? GO_ON : WAITS;
         if (o->arm.ops->keeps_place(&o->arm, &o->waiter))
             return WAITS;
@@ -267,7 +300,7 @@ static enum step outbox_flush(struct tri_handler *h)
             return GO_ON;
         }
         o->waiter = (struct tri_waiter){ .wakee = &h->a.wakee, .value = o->message };
-        if (prepare(h) & TRI_CANCEL)
+        if (is_told(h, prepare(h)))
             return undo(h) ? GO_ON : WAITS;
         o->enrolled = true;
         if (o->arm.ops->enroll(&o->arm, &o->waiter))
@@ -327,11 +360,11 @@ static enum step turn(struct tri_worker *w, struct tri_handler *h)
     r = next(h, m);
     if (r == 0)
         return deliver(w, h, m);
-    if (r == -EPIPE && !h->has_timer) {
+    if (r == -EPIPE && (h->shut || !h->has_timer)) { /* a drain does not wait for a timer */
         end(w, h, 0);
         return GONE;
     }
-    return sleep_on_mailbox(h);
+    return sleep_on_mailbox(h, r == -EPIPE);
 }
 
 static void handler_run(struct tri_worker *w, struct tri_actor *a)
@@ -368,7 +401,7 @@ static void timer_fired(struct tri_timer *timer)
 
 static void hooks_set(void)
 {
-    static const struct tri_handler_fns fns = { handler_run, timer_fired, name_of };
+    static const struct tri_handler_fns fns = { handler_run, timer_fired, name_of, space_of };
 
     tri_worker_set_handler_fns(&fns);
     tri_mpsc_set_release_fn(release);

@@ -100,11 +100,12 @@ static inline struct tri_actor *tri_actor_of(struct tri_wakee *w)
     return (struct tri_actor *)(void *)((char *)w - offsetof(struct tri_actor, wakee));
 }
 
-static inline tr_id tri_actor_id(const struct tri_actor *a)
-{
-    /* relaxed: the caller holds the actor alive, its generation stands still. */
-    return (tr_id)atomic_load_explicit(&a->generation, memory_order_relaxed) << 32 |
-           (tr_id)(a->slab_index + 1);
-}
+/*
+ * Its number for ever: generation, then the bits of a handler's slab (TRI_SPACE_SHIFT), then its
+ * place there. The caller holds the actor alive.
+ */
+tr_id tri_actor_id(const struct tri_actor *a);
+
+enum { TRI_SPACE_SHIFT = 23, TRI_SPACE_FLAG = 1 << 8, TRI_SPACES_MAX = 255 };
 
 #endif /* TRI_SCHED_ACTOR_H */

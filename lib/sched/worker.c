@@ -42,6 +42,17 @@ static const struct tri_handler_fns *handlers(void)
     return atomic_load_explicit(&handler_fns, memory_order_relaxed);
 }
 
+tr_id tri_actor_id(const struct tri_actor *a)
+{
+    /* relaxed: the caller holds the actor alive, its generation stands still. */
+    tr_id id = (tr_id)atomic_load_explicit(&a->generation, memory_order_relaxed) << 32 |
+               (tr_id)(a->slab_index + 1);
+
+    if (tri_wakee_is_task(&a->wakee))
+        return id;
+    return id | (tr_id)(TRI_SPACE_FLAG | handlers()->space(a)) << TRI_SPACE_SHIFT;
+}
+
 const char *tri_actor_name(const struct tri_actor *a)
 {
     if (tri_wakee_is_task(&a->wakee))

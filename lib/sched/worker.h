@@ -98,6 +98,7 @@ struct tri_handler_fns {
     void (*run)(struct tri_worker *w, struct tri_actor *a);
     void (*timer_fired)(struct tri_timer *t);
     const char *(*name)(const struct tri_actor *a);
+    unsigned (*space)(const struct tri_actor *a); /* of its slab, for the id: 1 to TRI_SPACES_MAX */
 };
 void tri_worker_set_handler_fns(const struct tri_handler_fns *fns);
 

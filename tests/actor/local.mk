@@ -3,3 +3,4 @@ tests_actor_inner_stop_LDADD = libtroupe-internal.la
 unit_tests += tests/actor/test_shutdown tests/actor/test_signal tests/actor/test_stall
 valgrind_tests += tests/actor/test_signal
 script_tests += tests/actor/stop.sh
+unit_tests += tests/actor/test_handler tests/actor/test_handler_timer tests/actor/test_handler_many
