@@ -64,7 +64,7 @@ TR_API void tr_mpsc_rx_close(tr_mpsc_rx *rx);
 TR_API bool tr_mpsc_tx_is_closed(const tr_mpsc_tx *tx);
 TR_API size_t tr_mpsc_len(const tr_mpsc_rx *rx);
 TR_API size_t tr_mpsc_capacity(const tr_mpsc_tx *tx);
-TR_API void tr_mpsc_counts(const tr_mpsc_rx *rx, struct tr_mpsc_counts *ret_counts);
+TR_API void tr_mpsc_rx_counts(const tr_mpsc_rx *rx, struct tr_mpsc_counts *ret_counts);
 TR_API void tr_mpsc_tx_counts(const tr_mpsc_tx *tx, struct tr_mpsc_counts *ret_counts);
 
 /*
@@ -92,7 +92,7 @@ TR_API void tr_mpsc_tx_counts(const tr_mpsc_tx *tx, struct tr_mpsc_counts *ret_c
  * name_tx_close(&tx), name_rx_close(&rx): never wait, leave the end empty. When the receiver
  *   goes, what is queued is dropped at once; when the last sender goes, the receiver drains.
  * name_tx_is_closed(&tx): a send would return -EPIPE.  name_len(&rx): a snapshot.
- * name_counts(&rx, &counts), name_tx_counts(&tx, &counts): what became of the messages; exact
+ * name_rx_counts(&rx, &counts), name_tx_counts(&tx, &counts): what became of the messages; exact
  *   when nobody sends and the other sending ends are closed.
  * Sends into an unbounded channel may also return -ENOMEM.
  */
@@ -145,10 +145,10 @@ TR_API void tr_mpsc_tx_counts(const tr_mpsc_tx *tx, struct tr_mpsc_counts *ret_c
     {                                                                                          \
         return tr_mpsc_len(&tri_rx->end);                                                      \
     }                                                                                          \
-    TR_GENERATED void name##_counts(const name##_rx *tri_rx,                                   \
+    TR_GENERATED void name##_rx_counts(const name##_rx *tri_rx,                                   \
                                     struct tr_mpsc_counts *tri_ret_counts)                     \
     {                                                                                          \
-        tr_mpsc_counts(&tri_rx->end, tri_ret_counts);                                          \
+        tr_mpsc_rx_counts(&tri_rx->end, tri_ret_counts);                                          \
     }                                                                                          \
     TRI_MPSC_TX(name, name##_tx, type)
 

@@ -30,7 +30,7 @@ typedef struct tr_oneshot_rx {
 /* The untyped core; TR_ONESHOT generates the typed functions over it. */
 TR_API TR_CHECK int tr_oneshot_new(const struct tri_type *type, tr_oneshot_tx *ret_tx,
                                    tr_oneshot_rx *ret_rx);
-TR_API TR_CHECK int tr_oneshot_send(tr_oneshot_tx *tx, void *value);
+TR_API int tr_oneshot_send(tr_oneshot_tx *tx, void *value);
 TR_API TR_CHECK int tr_oneshot_closed(tr_oneshot_tx *tx, tr_time deadline);
 TR_API bool tr_oneshot_tx_is_closed(const tr_oneshot_tx *tx);
 TR_API TR_CHECK int tr_oneshot_recv(tr_oneshot_rx *rx, tr_time deadline, void *ret_value);
@@ -72,7 +72,7 @@ TR_API void tr_oneshot_rx_close(tr_oneshot_rx *rx);
     {                                                                                          \
         return tr_oneshot_new(&name##_tri_type, &tri_ret_tx->end, &tri_ret_rx->end);           \
     }                                                                                          \
-    TR_GENERATED TR_CHECK int name##_send(name##_tx *tri_tx, type *tri_value)                  \
+    TR_GENERATED int name##_send(name##_tx *tri_tx, type *tri_value)                  \
     {                                                                                          \
         return tr_oneshot_send(&tri_tx->end, tri_value);                                       \
     }                                                                                          \

@@ -57,7 +57,7 @@ struct tri_handler {
     bool timer_due : 1;
     bool shut : 1;
     bool until_drain : 1;
-    bool named : 1;     /* a name of its own lies behind the timer's message */
+    bool named; /* a name of its own lies behind the timer's message; constant, read by reports */
 };
 
 static size_t align_up(size_t n, size_t align)

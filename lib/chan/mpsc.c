@@ -264,7 +264,7 @@ void tr_mpsc_tx_counts(const tr_mpsc_tx *tx, struct tr_mpsc_counts *ret_counts)
         tri_mpsc_count(tx->chan, tx->n_back, ret_counts);
 }
 
-void tr_mpsc_counts(const tr_mpsc_rx *rx, struct tr_mpsc_counts *ret_counts)
+void tr_mpsc_rx_counts(const tr_mpsc_rx *rx, struct tr_mpsc_counts *ret_counts)
 {
     if (!ret_counts)
         return;

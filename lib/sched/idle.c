@@ -18,9 +18,11 @@ enum {
     SPIN_MIN = 4,
     NAPS = 20,       /* without a sight of backlog, then sleep */
     STEAL_MAX = 128, /* actors taken at once */
+    SHYNESS_MAX = 63,
 };
 
 static const tr_time NAP = TR_US(50);
+static const tr_time WORTH = TR_US(1); /* of a stolen actor's run */
 static const tr_time TRIM_AFTER = TR_MS(2);
 
 static void (*_Atomic idle_fn)(void);
@@ -139,10 +141,18 @@ void tri_idle_deadlock(struct tri_worker *w)
 
 /* ---- stealing ---- */
 
+static tr_time after(struct tri_worker *w, tr_time span)
+{
+    struct tri_backend *b = w->rt->backend;
+
+    return b->ops->now(b) + span;
+}
+
 /* What an idle worker saw at its last look: the top of each stealable queue. */
 struct sight {
     long long top[TRI_WORKERS_MAX][2];
-    bool backlog; /* of this look */
+    bool backlog;      /* of this look */
+    unsigned patience; /* chances to steal that it still lets pass */
 };
 
 static void steal_run(struct tri_worker *w, struct tri_deque *from, struct tri_deque *to)
@@ -152,18 +162,36 @@ static void steal_run(struct tri_worker *w, struct tri_deque *from, struct tri_d
 
     for (n = n < STEAL_MAX ? n : STEAL_MAX; n > 0; n--) {
         if (tri_deque_is_full(to) && tri_deque_grow(to) < 0)
-            return;
+            break;
         a = tri_deque_steal(from);
         if (!a)
-            return;
+            break;
         tri_actor_moves(a, w);
         tri_deque_push(to, a);
+        w->n_stolen++;
     }
+    w->stolen_at = after(w, 0);
+}
+
+/*
+ * Stealing pays if what was stolen keeps the thief busy. Actors that run for less than the cache
+ * lines of their scope take to travel are better left where they are: after such a theft the
+ * thief lets twice as many chances pass as the last time.
+ */
+static unsigned patience(struct tri_worker *w)
+{
+    if (w->n_stolen > 0) {
+        bool poor = after(w, 0) - w->stolen_at < (tr_time)w->n_stolen * WORTH;
+
+        w->shyness = !poor ? 0 : w->shyness < SHYNESS_MAX ? w->shyness * 2 + 1 : w->shyness;
+        w->n_stolen = 0;
+    }
+    return w->shyness;
 }
 
 /* Takes from one queue of another worker what has been there since the last look. */
 static void steal_aged(struct tri_worker *w, struct tri_deque *from, struct tri_deque *to,
-                       long long *seen, bool *ret_backlog)
+                       long long *seen, struct sight *s)
 {
     long long top;
 
@@ -171,10 +199,12 @@ static void steal_aged(struct tri_worker *w, struct tri_deque *from, struct tri_
         *seen = -1;
         return;
     }
-    *ret_backlog = true;
+    s->backlog = true;
     /* relaxed: compared with itself only. */
     top = atomic_load_explicit(&from->top, memory_order_relaxed);
-    if (top == *seen)
+    if (top == *seen && s->patience > 0)
+        s->patience--;
+    else if (top == *seen)
         steal_run(w, from, to);
     *seen = top;
 }
@@ -195,8 +225,8 @@ static void look(struct tri_worker *w, struct sight *s)
         unsigned i = (w->index + k) % rt->n_worker;
         struct tri_worker *v = rt->workers[i];
 
-        steal_aged(w, &v->fresh, &w->fresh, &s->top[i][0], &s->backlog);
-        steal_aged(w, &v->hot, &w->hot, &s->top[i][1], &s->backlog);
+        steal_aged(w, &v->fresh, &w->fresh, &s->top[i][0], s);
+        steal_aged(w, &v->hot, &w->hot, &s->top[i][1], s);
         if (has_work(w))
             return;
     }
@@ -248,13 +278,6 @@ static bool others_have_backlog(struct tri_worker *w)
     return false;
 }
 
-static tr_time after(struct tri_worker *w, tr_time span)
-{
-    struct tri_backend *b = w->rt->backend;
-
-    return b->ops->now(b) + span;
-}
-
 /* Sleeps; a worker that has slept for a while first gives back what it does not need. */
 static void sleep_or_trim(struct tri_worker *w)
 {
@@ -285,6 +308,7 @@ void tri_idle(struct tri_worker *w)
         fn(rt);
     }
     memset(s.top, 0xff, rt->n_worker * sizeof s.top[0]);
+    s.patience = patience(w);
     tri_worker_maintain(w, true);
     while (!has_work(w) && !atomic_load_explicit(&rt->stopping, memory_order_acquire)) {
         if (rt->n_worker == 1) {

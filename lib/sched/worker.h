@@ -60,6 +60,9 @@ struct tri_worker {
     struct tri_wheel wheel;
     struct tri_poller *poller;
     tr_time polled_at;           /* when descriptors were looked at */
+    unsigned n_stolen;           /* at the last theft, until it was judged */
+    unsigned shyness;            /* chances to steal to let pass: see idle.c */
+    tr_time stolen_at;
     bool trimmed;                /* free stacks hold no pages that could go */
     unsigned spin;               /* pauses before it sleeps */
     uint64_t random;             /* xorshift64 state, from the seed */

@@ -136,7 +136,7 @@ TR_TEST(mpsc, empty_end_is_misuse_and_closing_it_does_nothing)
     check(itemq_tx_is_closed(&tx));
     check_eq(itemq_len(&rx), 0);
     check_eq(itemq_tx_clone(&tx).end.chan, NULL);
-    itemq_counts(&rx, &counts);
+    itemq_rx_counts(&rx, &counts);
     check_eq(counts.n_sent, 0);
     itemq_rx_shut(&rx);
     close_channel();
