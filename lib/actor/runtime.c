@@ -304,6 +304,8 @@ static int run_root(struct tri_runtime *rt, tr_run_fn *fn, void *arg,
     if (r == 0) {
         tri_deque_push(&w->fresh, &t->a);
         tri_worker_loop(w);
+        if (t->result < 0) /* it never ran; our handle keeps the record */
+            result = t->result;
     }
     watchers_end(rt, main);
     workers_join(rt);
@@ -427,9 +429,11 @@ int tri_run(const struct tr_runtime_opts *opts, tr_run_fn *fn, void *arg,
     tri_fault_describer(tri_task_describe);
     r = tri_fault_install();
     if (r == 0) {
-        (void)tri_fault_thread_enter();
-        r = run_backend(&rt, fn, arg, ret_result);
-        tri_fault_thread_leave();
+        r = tri_fault_thread_enter();
+        if (r == 0) {
+            r = run_backend(&rt, fn, arg, ret_result);
+            tri_fault_thread_leave();
+        }
         tri_fault_uninstall();
     }
     tri_stack_teardown();

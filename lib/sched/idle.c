@@ -38,13 +38,15 @@ static void *thread_main(void *arg)
 {
     struct tri_worker *w = arg;
     char name[16];
+    bool entered;
 
     (void)snprintf(name, sizeof name, "%.8s/%u", w->rt->opts.name, w->index);
     (void)pthread_setname_np(pthread_self(), name);
     w->rt->backend->ops->thread_init(w->rt->backend);
-    (void)tri_fault_thread_enter();
+    entered = tri_fault_thread_enter() == 0; /* else an overflow goes unexplained */
     tri_worker_loop(w);
-    tri_fault_thread_leave();
+    if (entered)
+        tri_fault_thread_leave();
     return NULL;
 }
 
@@ -137,6 +139,7 @@ void tri_idle_deadlock(struct tri_worker *w)
     rt->deadlocked = true;
     tri_log("deadlock: every task waits, and no timer or event is left; cancelling them");
     tri_scope_cancel(rt->root);
+    tri_actor_cancel(&rt->root_task->a); /* it is in no scope's list */
 }
 
 /* ---- stealing ---- */

@@ -365,6 +365,8 @@ void tri_task_discard(struct tri_worker *w, struct tri_task *t, int result)
     arg_drop(t);
     w->handler = handler;
     w->task = task;
+    if (t->uncounted) /* the root task: nobody else would end the runtime. relaxed: as there */
+        atomic_store_explicit(&w->rt->stopping, true, memory_order_relaxed);
     finish(t, result);
 }
 
