@@ -26,21 +26,21 @@
 #include "sched/scope.h"
 #include "sched/task.h"
 
-static struct tri_slab slab;
+struct tri_slab tri_tasks; /* not static: debuggers walk it (tools/gdb) */
 static pthread_once_t slab_once = PTHREAD_ONCE_INIT;
 static struct tri_lock foreign_lock; /* protects foreign; nothing is taken inside but the slab */
 static struct tri_slab_cache foreign;
 
 static void slab_make(void)
 {
-    TRI_ASSERT(tri_slab_init(&slab, sizeof(struct tri_task)) == 0);
-    tri_slab_cache_init(&foreign, &slab);
+    TRI_ASSERT(tri_slab_init(&tri_tasks, sizeof(struct tri_task)) == 0);
+    tri_slab_cache_init(&foreign, &tri_tasks);
 }
 
 struct tri_slab *tri_task_slab(void)
 {
     (void)pthread_once(&slab_once, slab_make);
-    return &slab;
+    return &tri_tasks;
 }
 
 static struct tri_task *record_get(struct tri_worker *w)

@@ -5,7 +5,8 @@
 
 #include "sched/worker.h"
 
-/* The slab of every task record of the process. */
+/* Every task record of the process; tri_task_slab() makes it on the first call. */
+extern struct tri_slab tri_tasks;
 struct tri_slab *tri_task_slab(void);
 
 /* A timer of a wait has expired. */

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""Shows the stack of a parked context, in a live process and in a core file.
+"""Lists tasks and shows the stacks of parked ones, in a live process and in a core file.
 
     (gdb) source troupe-gdb.py
-    (gdb) troupe bt task.ctx.sp
+    (gdb) troupe tasks
+    #63   parked   'conn'    waits for readable
+    #64   running  'stats'
+    (gdb) troupe bt conn            the first one of that name
+    (gdb) troupe bt #63
+    (gdb) troupe bt task.ctx.sp     any saved stack pointer (struct tri_context, field sp)
 
-The argument is the saved stack pointer of a context (struct tri_context, field sp). Nothing of
-the program is changed: gdb is told, for the length of one backtrace, that the selected thread's
+The library needs its debug information. Nothing of the program is changed: gdb is told, for the length of one backtrace, that the selected thread's
 innermost frame was called from where the context is parked.
 """
 
@@ -96,18 +100,70 @@ class Troupe(gdb.Command):
         super().__init__("troupe", gdb.COMMAND_STACK, prefix=True)
 
 
+def started_tasks():
+    """The records of all tasks that have a stack, in the order of their numbers."""
+    slab = gdb.parse_and_eval("tri_tasks")
+    task = gdb.lookup_type("struct tri_task").pointer()
+    made = int(slab["n_made"])
+    for index in range(made):
+        record = int(slab["base"][index >> 12]) + (index & 4095) * int(slab["size"])
+        t = gdb.Value(record).cast(task)
+        if int(t["frame"]):
+            yield index, t
+
+
+def name_of(t):
+    return t["name"].string(errors="replace")
+
+
+def sp_of(t):
+    return int(t["frame"]["ctx"]["sp"])
+
+
+def find_sp(arg):
+    """The saved stack pointer that the argument of `troupe bt' means."""
+    for index, t in started_tasks_or_none():
+        if arg == "#%d" % index or arg == name_of(t):
+            return sp_of(t)
+    return int(gdb.parse_and_eval(arg).cast(gdb.lookup_type("unsigned long")))
+
+
+def started_tasks_or_none():
+    try:
+        return list(started_tasks())
+    except gdb.error:
+        return []
+
+
+class TroupeTasks(gdb.Command):
+    """troupe tasks: every started task, its name, and what it waits for."""
+
+    def __init__(self):
+        super().__init__("troupe tasks", gdb.COMMAND_STACK)
+
+    def invoke(self, arg, from_tty):
+        for index, t in started_tasks():
+            parked = bool(int(t["a"]["wakee"]["parked"]))
+            what = t["frame"]["wait_what"]
+            waits = ""
+            if parked and int(what):
+                waits = "waits for " + what["what"].string()
+            state = "parked" if parked else "ready or running"
+            gdb.write("#%-5d %-16s '%s' %s\n" % (index, state, name_of(t), waits))
+
+
 class TroupeBacktrace(gdb.Command):
-    """troupe bt SP: the stack of the context whose saved stack pointer is SP."""
+    """troupe bt NAME | #NUMBER | SP: the stack of a parked task."""
 
     def __init__(self):
         super().__init__("troupe bt", gdb.COMMAND_STACK, gdb.COMPLETE_EXPRESSION)
 
     def invoke(self, arg, from_tty):
         if not arg:
-            raise gdb.GdbError("troupe bt SP: the saved stack pointer of a parked context")
-        word = gdb.lookup_type("unsigned long")
-        gdb.write(backtrace(int(gdb.parse_and_eval(arg).cast(word))))
+            raise gdb.GdbError("troupe bt NAME, #NUMBER or a saved stack pointer")
+        gdb.write(backtrace(find_sp(arg)))
 
 
 Troupe()
+TroupeTasks()
 TroupeBacktrace()
