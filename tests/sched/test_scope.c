@@ -9,8 +9,7 @@
 TR_SUITE(scope, .init = kit_listen, .timeout = 20);
 
 static atomic_uint n_dropped, n_run, n_ended;
-static int drop_order[64];
-static unsigned n_drop_order;
+static int drop_order[64]; /* of the first to go */
 
 struct arg {
     int key; /* 0: empty */
@@ -20,11 +19,13 @@ struct arg {
 
 static void arg_drop(struct arg *a)
 {
+    unsigned n;
+
     if (!a->key)
         return;
-    if (n_drop_order < 64)
-        drop_order[n_drop_order++] = a->key;
-    atomic_fetch_add(&n_dropped, 1);
+    n = atomic_fetch_add(&n_dropped, 1);
+    if (n < 64)
+        drop_order[n] = a->key;
 }
 
 TR_TASK(child, struct arg, arg_drop);
