@@ -12,7 +12,17 @@
 
 static atomic_uint n_dropped, n_self_dropped, n_handled, n_inside;
 
-enum op { OP_NONE, OP_ADD, OP_STOP, OP_FAIL, OP_TIMER, OP_TICK, OP_TIMER_OFF, OP_FORWARD, OP_CALL };
+enum op {
+    OP_NONE,
+    OP_ADD,
+    OP_STOP,
+    OP_FAIL,
+    OP_TIMER,
+    OP_TICK,
+    OP_TIMER_OFF,
+    OP_FORWARD,
+    OP_CALL
+};
 
 struct msg {
     enum op op; /* OP_NONE: empty */

@@ -127,8 +127,9 @@ static int everybody_sends(tr_scope *root, void *unused)
     for (unsigned i = 0; i < N_TASK; i++) {
         struct sender s = { sink_ref_clone(&to), N_THREAD + i + 1 };
 
-        check_eq(send_from_task_spawn(root, &s, &(struct tr_task_opts){ .flags = TR_TASK_SPREAD }),
-                 0);
+        check_eq(
+            send_from_task_spawn(root, &s, &(struct tr_task_opts){ .flags = TR_TASK_SPREAD }),
+            0);
     }
     for (unsigned i = 0; i < N_EACH; i++) {
         struct msg m = { 1, 0 };
@@ -275,7 +276,8 @@ STEP_TEST(handler_many, no_two_actors_have_the_same_id)
         struct msg m = { 1, 0 };
 
         need_eq(teller_spawn(root, &(struct small){ 1 },
-                             &(struct tr_handler_opts){ .capacity = 1 + i % 3 * 16 }, &ref[i]), 0);
+                             &(struct tr_handler_opts){ .capacity = 1 + i % 3 * 16 }, &ref[i]),
+                0);
         need_eq(teller_send(&ref[i], &m, TR_NEVER), 0);
         need_eq(task_teller_spawn(root, &(struct small){ 1 }, NULL), 0);
     }

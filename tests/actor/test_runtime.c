@@ -72,7 +72,9 @@ TR_TEST(runtime, the_environment_sets_the_number_of_workers_and_an_option_wins)
 
 TR_TEST(runtime, a_bad_number_of_workers_in_the_environment_is_refused)
 {
-    static const char *const bad[] = { "0", "-1", "x", "2x", "1000000", "99999999999999999999" };
+    static const char *const bad[] = {
+        "0", "-1", "x", "2x", "1000000", "99999999999999999999"
+    };
 
     for (unsigned i = 0; i < TR_LEN(bad); i++) {
         setenv("TR_WORKERS", bad[i], 1);
@@ -130,7 +132,8 @@ static int leave_many(tr_scope *root, void *arg)
     for (unsigned i = 1; i <= MANY; i++) {
         struct arg a = { i };
 
-        check_eq(sleeper_spawn(root, &a, &(struct tr_task_opts){ .flags = *(unsigned *)arg }), 0);
+        check_eq(sleeper_spawn(root, &a, &(struct tr_task_opts){ .flags = *(unsigned *)arg }),
+                 0);
         if (i == MANY / 2) /* some have started, some have not */
             (void)tr_sleep(tr_after(TR_MS(1)));
     }

@@ -169,8 +169,9 @@ SIM_TEST(a_failing_part_takes_its_siblings_with_it)
 {
     tr_time begin = tr_now();
 
-    check_eq(tr_supervise(&(struct tr_restart_opts){ .max_restart = 1 }, two_parts, NULL,
-                          TR_NEVER), -EXDEV);
+    check_eq(
+        tr_supervise(&(struct tr_restart_opts){ .max_restart = 1 }, two_parts, NULL, TR_NEVER),
+        -EXDEV);
     check_eq(n_start, 2);
     check_eq(n_dropped, 4);
     check_lt(tr_now() - begin, TR_S(1));
@@ -207,8 +208,9 @@ SIM_TEST(a_cancel_ends_it_and_the_incarnation)
     tr_task t;
     int r = 0;
 
-    check_eq(sup_spawn(root, &(struct sup){ TR_NEVER }, &(struct tr_task_opts){ .ret_task = &t }),
-             0);
+    check_eq(
+        sup_spawn(root, &(struct sup){ TR_NEVER }, &(struct tr_task_opts){ .ret_task = &t }),
+        0);
     check_eq(tr_sleep(tr_after(TR_S(1))), 0);
     tr_task_abort(&t);
     check_eq(tr_task_join(&t, TR_NEVER, &r), 0);
@@ -225,7 +227,8 @@ SIM_TEST(a_drain_ends_it_if_its_deadline_says_so)
     int r = 0;
 
     check_eq(sup_spawn(&s, &(struct sup){ TR_UNTIL_DRAIN },
-                       &(struct tr_task_opts){ .ret_task = &t }), 0);
+                       &(struct tr_task_opts){ .ret_task = &t }),
+             0);
     check_eq(tr_sleep(tr_after(TR_S(1))), 0);
     check_eq(tr_scope_drain(&s, TR_NEVER), 0);
     check_eq(tr_task_join(&t, TR_NEVER, &r), 0);
@@ -278,7 +281,8 @@ SIM_TEST(a_restarted_receiver_loses_no_message)
     check_eq(intq_new(4, &tx, &rx), 0);
     check_eq(part_spawn(root, &p, NULL), 0);
     check_eq(tr_supervise(&(struct tr_restart_opts){ .max_restart = 20 }, start_receiver, NULL,
-                          TR_NEVER), 0);
+                          TR_NEVER),
+             0);
     check_eq(n_got, 30);
     for (int i = 0; i < 30; i++)
         check_eq(got[i], i);

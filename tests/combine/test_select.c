@@ -492,10 +492,10 @@ STEP_TEST(select, a_send_arm_does_not_starve_among_senders_that_wait)
     unsigned n = 0;
 
     for (unsigned i = 0; i < 4; i++)
-        sender[i] = start(root, (struct job){ .fn = send_many, .tx = itemq_tx_clone(&p.tx),
-                                              .n = 10000 });
-    t = start(root, (struct job){ .fn = send_many_by_select, .tx = itemq_tx_clone(&p.tx),
-                                  .n = 100 });
+        sender[i] = start(
+            root, (struct job){ .fn = send_many, .tx = itemq_tx_clone(&p.tx), .n = 10000 });
+    t = start(root,
+              (struct job){ .fn = send_many_by_select, .tx = itemq_tx_clone(&p.tx), .n = 100 });
     while (!tr_task_is_finished(&t)) {
         need_eq(itemq_recv(&p.rx, TR_NEVER, &m), 0);
         n++;
@@ -526,7 +526,8 @@ static int exactly_one(tr_scope *root, void *unused)
 
         p[i] = pair_new(1 + i % 4);
         t = start(root, (struct job){ .fn = i % 2 ? send_many : send_many_by_select,
-                                      .tx = p[i].tx, .n = N_EACH });
+                                      .tx = p[i].tx,
+                                      .n = N_EACH });
         tr_task_close(&t);
         arms[i] = itemq_recv_arm(&p[i].rx, &got);
         next[i] = 0;

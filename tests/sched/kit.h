@@ -14,8 +14,8 @@
 #include <troupe.h>
 
 #include "chan/step.h"
-#include "support/tr-actor-test.h"
 #include "sched/actor.h"
+#include "support/tr-actor-test.h"
 
 enum { N_EVENT_KIND = 16 };
 
@@ -64,7 +64,8 @@ static inline void run_seeds(unsigned n, tr_run_fn *fn, void *arg)
 {
     n *= repeats();
     for (unsigned i = 0; i < n && test_n_failed() == 0; i++)
-        run_with((struct tr_runtime_opts){ .simulate = true, .seed = test_seed() + i }, fn, arg);
+        run_with((struct tr_runtime_opts){ .simulate = true, .seed = test_seed() + i }, fn,
+                 arg);
 }
 
 #endif /* TESTS_SCHED_KIT_H */

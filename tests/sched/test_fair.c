@@ -157,8 +157,9 @@ static void turn_about(tr_scope *root, unsigned flags)
     unsigned least = ~0u, most = 0;
 
     for (unsigned i = 0; i < 10; i++)
-        need_eq(turns_spawn(root, &(struct index){ i }, &(struct tr_task_opts){ .flags = flags }),
-                0);
+        need_eq(
+            turns_spawn(root, &(struct index){ i }, &(struct tr_task_opts){ .flags = flags }),
+            0);
     for (unsigned i = 0; i < 3000; i++)
         need_eq(tr_yield(), 0);
     over = true;
@@ -183,7 +184,8 @@ STEP_TEST(fair, movable_tasks_that_yield_take_turns)
 STEP_TEST(fair, an_unstarted_task_starts_while_a_movable_one_yields)
 {
     need_eq(turns_spawn(root, &(struct index){ 0 },
-                        &(struct tr_task_opts){ .flags = TR_TASK_MOVABLE }), 0);
+                        &(struct tr_task_opts){ .flags = TR_TASK_MOVABLE }),
+            0);
     step_until(n_turn[0] > 1);
     need_eq(once_spawn(root, &(struct index){ 1 }, NULL), 0);
     step_until(n_turn[1] == 1 || n_turn[0] > 1000);
@@ -270,7 +272,8 @@ STEP_TEST(fair, overdue_timers_wake_in_the_order_of_their_deadlines)
         tr_task t;
 
         need_eq(sleeper_spawn(root, &(struct index){ 7 - i },
-                              &(struct tr_task_opts){ .ret_task = &t }), 0);
+                              &(struct tr_task_opts){ .ret_task = &t }),
+                0);
         step_until(is_parked(&t));
         tr_task_close(&t);
     }

@@ -94,7 +94,8 @@ STEP_TEST(scope, the_first_failure_cancels_the_siblings_and_is_the_result)
     check_eq(r, -ECANCELED);
     check_eq(tr_scope_len(&s), 0);
     check_eq(tr_scope_join(&s, TR_NEVER), 0, "it was reported");
-    check_eq(spawn_keyed(&s, 3, give_result, 0), -ESHUTDOWN, "until its end it stays cancelled");
+    check_eq(spawn_keyed(&s, 3, give_result, 0), -ESHUTDOWN,
+             "until its end it stays cancelled");
     tr_scope_end(&s);
     check_eq(n_told[TR_EVENT_FAILED], 0);
 }

@@ -470,7 +470,8 @@ STEP_TEST(task_cancel, a_shielded_task_gives_way_at_the_end_of_its_slice)
     step_until(is_parked(&t));
     tr_task_abort(&t);
     ends_with(&t, 0);
-    check_ge(n_turns, 3, "a hundred thousand operations are 400 slices; who yields has each 48th");
+    check_ge(n_turns, 3,
+             "a hundred thousand operations are 400 slices; who yields has each 48th");
     ends_with(&other, 0);
 }
 

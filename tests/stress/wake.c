@@ -20,7 +20,7 @@ enum { N_TASK = 6, N_THREAD = 2, N_GATE = N_TASK + N_THREAD, N_WAKER = 3, N_EACH
 struct gate {
     atomic_uint n;
     struct tri_wakee *_Atomic waiter;
-    unsigned n_seen;   /* the waiter's */
+    unsigned n_seen; /* the waiter's */
     unsigned n_waits;
 };
 
