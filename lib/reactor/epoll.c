@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "mem/san.h"
 #include "reactor/epoll.h"
 
 enum {
@@ -112,10 +113,14 @@ static void take_wake(struct tri_poller *p)
     (void)atomic_exchange_explicit(&p->is_woken, false, memory_order_acq_rel);
 }
 
-/* epoll_wait with a limit in ns, -1: none. In a kernel before 5.11: rounded up to ms. */
+/*
+ * epoll_wait with a limit in ns, -1: none. In a kernel before 5.11: rounded up to ms. So it is
+ * under ThreadSanitizer, which holds signals back from a thread in a system call that it does not
+ * know.
+ */
 static int wait_for(struct tri_poller *p, int max, tr_time span)
 {
-    static atomic_bool is_missing; /* set by any thread, never cleared */
+    static atomic_bool is_missing = TRI_TSAN; /* set by any thread, never cleared */
     int ms;
 
     if (span == 0)

@@ -151,7 +151,7 @@ STEP_TEST(task_cancel, a_thread_aborts_a_task_that_runs)
 
     need_eq(pthread_create(&thread, NULL, abort_in_thread, &t), 0);
     step_until(tr_task_is_finished(&t));
-    pthread_join(thread, NULL);
+    pthread_join(thread, NULL); /* a handle serves one thread at a time */
     ends_with(&t, -ECANCELED);
 }
 
