@@ -10,7 +10,7 @@ late_max=$(strict 1.3 3)       # s from the last lying down to the last getting 
 task_max=$(strict 4300 8000)   # bytes; with few of them, what is not theirs weighs more
 handler_max=$(strict 256 1000)
 if [ "${TR_SANITIZER:-no}" != no ]; then # they have stacks of their own, gcc's TSan at most 8,000
-    n=2000 task_max=200000 handler_max=5000
+    n=2000 task_max=2000000 handler_max=5000
 fi
 
 bytes_of()
