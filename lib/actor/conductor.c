@@ -20,6 +20,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,6 +31,7 @@
 #include "actor/trace.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "mem/san.h"
 #include "sched/idle.h"
 
 #ifndef sigev_notify_thread_id /* a name that the C library may lack */
@@ -140,6 +142,21 @@ static tr_time look(struct tri_conductor *c, unsigned *n_quiet)
     return next < tick ? next : tick;
 }
 
+/*
+ * Sleeps until a kick after @kicks, or @until. ThreadSanitizer holds a signal back from a thread
+ * in a system call that it does not know, as futex(2): there it sleeps by turns in one it knows.
+ */
+static void rest(struct tri_runtime *rt, unsigned kicks, tr_time until)
+{
+#if TRI_TSAN
+    while (atomic_load_explicit(&rt->kicks, memory_order_acquire) == kicks &&
+           tri_clock_now() < until)
+        (void)poll(NULL, 0, 5);
+#else
+    (void)tri_futex_wait(&rt->kicks, kicks, until);
+#endif
+}
+
 static void *conductor_main(void *arg)
 {
     struct tri_conductor *c = arg;
@@ -161,7 +178,7 @@ static void *conductor_main(void *arg)
         if (++n_look == 2) /* not at once: a short run need not pay for it */
             tri_trace_warm();
         until = look(c, &n_quiet);
-        (void)tri_futex_wait(&rt->kicks, kicks, until);
+        rest(rt, kicks, until);
         /* relaxed: whoever clears it kicks. */
         atomic_store_explicit(&rt->unwatched, false, memory_order_relaxed);
     }
