@@ -64,7 +64,8 @@ term "$echod"
 wait "${clients[@]}"
 is "SIGTERM ends it with status 0" "$status" 0
 ok "within three seconds" between "$took" 0 3
-is "idle clients are ended cleanly" "$(sort "$work/idle" | joined)" \
+# the one with a line may have sent it before or after the reload
+is "idle clients are ended cleanly" "$(sed "s/^two:/one:/" "$work/idle" | sort | joined)" \
     "fin 0; fin 0; fin 0; fin 0; one: one line"
 is "busy clients are ended cleanly between two lines" "$(cut -d' ' -f1-2,7- "$work/busy")" \
     "clients 20 prefixes 2 fin 20 reset 0 torn 0 wrong 0"

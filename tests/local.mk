@@ -62,7 +62,7 @@ AM_TESTS_ENVIRONMENT = \
     VALGRIND='$(VALGRIND)'; export VALGRIND; \
     ASAN_OPTIONS=detect_stack_use_after_return=1:$${ASAN_OPTIONS}; export ASAN_OPTIONS; \
     UBSAN_OPTIONS=print_stacktrace=1:$${UBSAN_OPTIONS}; export UBSAN_OPTIONS; \
-    TSAN_OPTIONS=suppressions=$(abs_top_srcdir)/tests/tsan.supp:$${TSAN_OPTIONS}; export TSAN_OPTIONS;
+    TSAN_OPTIONS=atexit_sleep_ms=0:suppressions=$(abs_top_srcdir)/tests/tsan.supp:$${TSAN_OPTIONS}; export TSAN_OPTIONS;
 
 # The quick subset under memcheck; wants --with-harness=plain, where a test is a forked child.
 VALGRIND_RUN = $(VALGRIND) --quiet --error-exitcode=99 --leak-check=no --fair-sched=yes
