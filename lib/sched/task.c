@@ -371,12 +371,15 @@ void tri_task_discard(struct tri_worker *w, struct tri_task *t, int result)
     struct tri_actor *handler = w->handler;
 
     tri_worker_count(&w->n_discarded);
-    /* Its drop runs on another's stack: as a handler, which has an id and may not wait. */
+    /* Its drop runs on another's stack: as a handler, which has an id and may not wait. That
+     * other one may be woken by it, but has not saved its context: ready_here(). */
+    w->hidden = task;
     w->task = NULL;
     w->handler = &t->a;
     arg_drop(t);
     w->handler = handler;
     w->task = task;
+    w->hidden = NULL;
     finish(t, result);
 }
 
