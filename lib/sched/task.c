@@ -278,6 +278,18 @@ static bool is_cancelled(struct tri_task *t)
     return atomic_load_explicit(&t->a.wakee.word, memory_order_relaxed) & TRI_CANCEL;
 }
 
+/* A place in own is for those who stay: a movable task may end on a worker that gave it none. */
+static int place_reserve(struct tri_worker *w, bool movable)
+{
+    return movable ? 0 : tri_runq_reserve(&w->own);
+}
+
+static void place_release(struct tri_worker *w, bool movable)
+{
+    if (!movable)
+        tri_runq_release(&w->own);
+}
+
 bool tri_task_start(struct tri_worker *w, struct tri_task *t)
 {
     void *top;
@@ -286,13 +298,13 @@ bool tri_task_start(struct tri_worker *w, struct tri_task *t)
         tri_task_discard(w, t, -ECANCELED);
         return false;
     }
-    if (tri_runq_reserve(&w->own) < 0) {
+    if (place_reserve(w, t->movable) < 0) {
         tri_task_discard(w, t, -ENOMEM);
         return false;
     }
     top = tri_stack_get(&w->stacks);
     if (!top) {
-        tri_runq_release(&w->own);
+        place_release(w, t->movable);
         tri_task_discard(w, t, -ENOMEM);
         return false;
     }
@@ -359,25 +371,30 @@ void tri_task_discard(struct tri_worker *w, struct tri_task *t, int result)
     struct tri_actor *handler = w->handler;
 
     tri_worker_count(&w->n_discarded);
-    /* Its drop runs on another's stack: as a handler, which has an id and may not wait. */
+    /* Its drop runs on another's stack: as a handler, which has an id and may not wait. That
+     * other one may be woken by it, but has not saved its context: ready_here(). */
+    w->hidden = task;
     w->task = NULL;
     w->handler = &t->a;
     arg_drop(t);
     w->handler = handler;
     w->task = task;
+    w->hidden = NULL;
     if (t->uncounted) /* the root task: nobody else would end the runtime. relaxed: as there */
         atomic_store_explicit(&w->rt->stopping, true, memory_order_relaxed);
     finish(t, result);
 }
 
-static bool is_fresh(struct tri_actor *a)
+/* It can have the stack of an ended task of its kind, and its place in own. */
+static bool is_heir(struct tri_actor *a, bool movable)
 {
     return a && tri_wakee_is_task(&a->wakee) && !tri_task_of(a)->frame &&
-           !is_cancelled(tri_task_of(a));
+           tri_task_of(a)->movable == movable && !is_cancelled(tri_task_of(a));
 }
 
-/* Leaves the stack of an ended task for good. */
-static _Noreturn void leave(struct tri_worker *w, struct tri_frame *f, struct tri_actor *next)
+/* Leaves the stack of an ended task, @movable or not, for good. */
+static _Noreturn void leave(struct tri_worker *w, struct tri_frame *f, struct tri_actor *next,
+                            bool movable)
 {
     struct tri_context *to = next ? tri_worker_board(w, next) : NULL;
 
@@ -387,7 +404,7 @@ static _Noreturn void leave(struct tri_worker *w, struct tri_frame *f, struct tr
         w->task = NULL;
         to = &w->ctx;
     }
-    tri_runq_release(&w->own);
+    place_release(w, movable);
     w->dead = f->stack_top; /* freed by whoever arrives next: we still stand on it */
     w->dead_ctx = &f->ctx;
     tri_context_exit(&f->ctx, to);
@@ -398,6 +415,7 @@ void tri_task_main(void *arg)
 {
     struct tri_task *t = arg;
     struct tri_frame *f = t->frame;
+    const bool movable = t->movable; /* and so are the heirs */
     struct tri_worker *w;
     struct tri_actor *next;
 
@@ -411,8 +429,8 @@ void tri_task_main(void *arg)
         tri_task_end(t, r);
         w = tri_worker_self();
         next = tri_worker_pick(w);
-        if (!is_fresh(next))
-            leave(w, f, next);
+        if (!is_heir(next, movable))
+            leave(w, f, next, movable);
         /* The next one begins where this one ended, on the same, hot stack. */
         t = tri_task_of(next);
         tri_task_frame(t, f->stack_top);

@@ -188,7 +188,7 @@ static void ready_here(struct tri_worker *w, struct tri_actor *a)
         }
         /* Movable. Its timer is in our wheel: take it out while the task is still ours. */
         tri_wheel_remove(&w->wheel, &t->frame->timer);
-        if (t == w->task) { /* we still stand on its stack: not for thieves */
+        if (t == w->task || t == w->hidden) { /* we stand on its stack: not for thieves */
             overflow_push(w, a);
             return;
         }
