@@ -33,7 +33,7 @@ TR_BEGIN_DECLS
 
 struct tr_handler_opts {
     const char *name; /* for reports; lives as long as the handler. NULL: the TR_HANDLER name */
-    size_t capacity;  /* messages in the mailbox; 0: 16 */
+    size_t capacity;  /* messages in the mailbox; 0: 16. Mailbox and state: 16 KiB, else -ENOMEM */
     unsigned flags;   /* enum tr_handler_flag */
 };
 

@@ -77,7 +77,8 @@ TR_API void tr_scope_cancel(tr_scope *s);
 
 /*
  * Cancels and joins; the scope is then empty and can be used again. The join is not cut short
- * by a cancel of the caller. For TR_CLEANUP. A failure that no join reported goes to the hook.
+ * by a cancel of the caller. For TR_CLEANUP. A failure that no join reported goes to the hook. A task
+ * that returns with a scope open has it ended for it, and is reported.
  */
 TR_API void tr_scope_end(tr_scope *s);
 

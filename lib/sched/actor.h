@@ -65,6 +65,7 @@ struct tri_task {
     bool spread;                         /* counted in its home's n_spread; constant */
     bool movable;                        /* constant */
     bool vital;                          /* constant */
+    bool untold;                         /* failed, and nobody knows: before ENDED, then its joiner */
     bool uncounted;                      /* in no list of children: a root task; constant */
     _Alignas(16) char arg[TRI_ARG_INLINE]; /* the argument, or a pointer to it if it is larger */
 };
@@ -79,6 +80,7 @@ struct tri_frame {
     struct tri_timer timer;  /* of the wait; armed in the home worker's wheel */
     bool timed_out;          /* the timer fired */
     bool spread;             /* its spawns go to the least busy worker */
+    unsigned n_scopes;       /* that it has opened and not ended */
     bool yields;             /* has a place in its worker's late queue */
     bool open;               /* requests may come: READY was taken away */
     unsigned seen;           /* the word's bits as tri_park_prepare() found them */

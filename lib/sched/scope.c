@@ -96,6 +96,7 @@ int tri_scope_use(tr_scope *s)
     s->impl = tri_scope_new(tri_worker_self()->rt, self->a.scope, self, &s->opts);
     if (!s->impl)
         return -ENOMEM;
+    self->frame->n_scopes++;
     /* relaxed: a stop that comes later reaches the scope by the tree. */
     tri_lock_acquire(&s->impl->lock);
     s->impl->stop |= atomic_load_explicit(&self->a.wakee.word, memory_order_relaxed) &
@@ -156,17 +157,18 @@ static void fail(struct tri_scope *s, struct tri_actor *a, int result, bool watc
     if (first && (s->policy == TR_POLICY_FAIL_FAST || is_vital(a)))
         s->failure = result;
     tri_lock_release(&s->lock);
-    if (s->policy == TR_POLICY_FAIL_FAST) {
-        if (first)
-            tri_scope_cancel(s);
+    if (s->policy == TR_POLICY_FAIL_FAST && first) {
+        tri_scope_cancel(s);
         return;
     }
-    if (is_vital(a)) {
+    if (s->policy == TR_POLICY_COLLECT && is_vital(a)) {
         tri_log("task '%s' is vital and failed: %s; draining", tri_actor_name(a), tr_strerror(result));
         tri_scope_drain(s);
         if (s == s->rt->root)
             tri_actor_drain(&s->owner->a);
-    } else if (!watched) {
+    } else if (watched) {
+        tri_task_of(a)->untold = true; /* told when the last handle closes, unless one joins */
+    } else {
         tri_tell(TR_EVENT_FAILED, "%s '%s' #%u failed: %s",
                  tri_wakee_is_task(&a->wakee) ? "task" : "handler", tri_actor_name(a), a->slab_index,
                  tr_strerror(result));
@@ -409,8 +411,35 @@ void tr_scope_end(tr_scope *s)
                  impl->name ? impl->name : "?", tr_strerror(failure));
     s->impl = NULL;
     s->born_cancelled = false;
-    if (impl != impl->rt->root)
-        tri_scope_free(impl);
+    if (impl == impl->rt->root)
+        return;
+    tri_self()->frame->n_scopes--;
+    tri_scope_free(impl);
+}
+
+/* A scope below @parent that @owner has opened. */
+static struct tri_scope *find_owned(struct tri_scope *parent, const struct tri_task *owner)
+{
+    struct tri_scope *s;
+
+    tri_lock_acquire(&parent->lock);
+    for (s = parent->first; s && s->owner != owner; s = s->next)
+        ;
+    tri_lock_release(&parent->lock);
+    return s;
+}
+
+void tri_scope_end_forgotten(struct tri_task *self)
+{
+    while (self->frame->n_scopes > 0) {
+        tr_scope s = { .owner = self, .impl = find_owned(self->a.scope, self) };
+
+        TRI_ASSERT(s.impl);
+        tri_tell(TR_EVENT_MISUSE, "task '%s' returned without tr_scope_end() of its scope '%s'; "
+                 "declare scopes with TR_CLEANUP(tr_scope_end)",
+                 self->name, s.impl->name ? s.impl->name : "?");
+        tr_scope_end(&s);
+    }
 }
 
 /* ---- questions ---- */

@@ -52,6 +52,9 @@ int tri_scope_add(struct tri_scope *s, struct tri_actor *a);
  */
 void tri_scope_remove(struct tri_scope *s, struct tri_actor *a, int result, bool watched);
 
+/* Ends the scopes that @self, which runs and is about to end, has opened and not ended. */
+void tri_scope_end_forgotten(struct tri_task *self);
+
 void tri_scope_drain(struct tri_scope *s);
 void tri_scope_cancel(struct tri_scope *s);
 

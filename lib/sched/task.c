@@ -76,9 +76,13 @@ static void record_put(struct tri_task *t)
 static void unref(struct tri_task *t)
 {
     /* acquire: a count of 1 is ours alone, and what the others did is before it. */
-    if (atomic_load_explicit(&t->n_ref, memory_order_acquire) == 1 ||
-        atomic_fetch_sub_explicit(&t->n_ref, 1, memory_order_acq_rel) == 1)
-        record_put(t);
+    if (atomic_load_explicit(&t->n_ref, memory_order_acquire) != 1 &&
+        atomic_fetch_sub_explicit(&t->n_ref, 1, memory_order_acq_rel) != 1)
+        return;
+    if (tri_unlikely(t->untold))
+        tri_tell(TR_EVENT_FAILED, "task '%s' #%u failed, and nobody joined it: %s", t->name,
+                 t->a.slab_index, tr_strerror(t->result));
+    record_put(t);
 }
 
 void *tri_task_arg(struct tri_task *t)
@@ -136,7 +140,7 @@ static struct tri_task *task_new(struct tri_worker *w, const struct tri_task_typ
     /* relaxed, by the builtin: a report looks at it, see tri_scope_each(). */
     __atomic_store_n(&t->frame, NULL, __ATOMIC_RELAXED);
     t->spread = false;
-    t->uncounted = false;
+    t->uncounted = t->untold = false;
     t->vital = opts && (opts->flags & TR_TASK_VITAL);
     t->result = 0;
     /* relaxed, all: published with the scope's list and with the queue. A stale waker may set
@@ -263,6 +267,7 @@ void tri_task_frame(struct tri_task *t, void *top)
     f->timed_out = false;
     f->open = false;
     f->spread = false;
+    f->n_scopes = 0;
     f->yields = false;
     f->n_ignored = 0;
     f->n_shield = 0;
@@ -356,6 +361,8 @@ static void close_requests(struct tri_task *t)
 
 void tri_task_end(struct tri_task *t, int result)
 {
+    if (tri_unlikely(t->frame->n_scopes > 0))
+        tri_scope_end_forgotten(t);
     arg_drop(t);
     if (t->frame->open && !t->movable)
         close_requests(t);
@@ -489,6 +496,7 @@ static int taken(tr_task *t, int *ret_result)
 {
     if (ret_result)
         *ret_result = t->rec->result;
+    t->rec->untold = false;
     tr_task_close(t);
     return 0;
 }
