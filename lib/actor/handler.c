@@ -280,6 +280,19 @@ static enum step sleep_on_mailbox(struct tri_handler *h, bool closed)
     return undo(h) ? GO_ON : WAITS;
 }
 
+/*
+ * Joins the line, which may serve us at once and wake us. Another worker may then run the handler
+ * and close the outbox's end while we are still in the channel: so we hold one of our own.
+ */
+static bool enroll_held(struct outbox *o)
+{
+    tr_mpsc_tx hold = tr_mpsc_tx_clone(&o->to);
+    bool enrolled = o->arm.ops->enroll(&o->arm, &o->waiter);
+
+    tr_mpsc_tx_close(&hold);
+    return enrolled;
+}
+
 /* The message in the outbox goes out, or waits on. */
 static enum step outbox_flush(struct tri_handler *h)
 {
@@ -307,7 +320,7 @@ static enum step outbox_flush(struct tri_handler *h)
         if (is_told(h, prepare(h)))
             return undo(h) ? GO_ON : WAITS;
         o->enrolled = true;
-        if (o->arm.ops->enroll(&o->arm, &o->waiter))
+        if (enroll_held(o))
             return WAITS;
         o->enrolled = false;
         if (!undo(h))
