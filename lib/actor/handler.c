@@ -535,6 +535,7 @@ int tr_handler_post(tr_mpsc_tx *to, void *m)
     o = tri_mem_alloc(sizeof *o);
     if (!o)
         return -ENOMEM;
+    to->n_back--; /* not handed back after all */
     o->to = tr_mpsc_tx_clone(to);
     memcpy(o->message, m, to->chan->type->size);
     memset(m, 0, to->chan->type->size);
