@@ -60,6 +60,10 @@ static int start_locked(struct tri_runtime *rt, struct tri_worker *w)
 
     if (w->started)
         return 0;
+    /* relaxed: set before start_lock was taken to join, and we hold it: nobody is started whom
+     * workers_join() has passed by already. */
+    if (atomic_load_explicit(&rt->stopping, memory_order_relaxed))
+        return -ESHUTDOWN;
     sigfillset(&all);
     sigdelset(&all, tri_trace_signal());
     (void)pthread_sigmask(SIG_SETMASK, &all, &old); /* a worker takes no signal */
