@@ -57,6 +57,7 @@ struct tri_handler {
     bool timer_due : 1;
     bool shut : 1;
     bool until_drain : 1;
+    bool refuses : 1; /* it ends, or its timer goes: a drop may neither arm nor post */
     bool named; /* a name of its own lies behind the timer's message; constant, read by reports */
 };
 
@@ -213,9 +214,11 @@ static void timer_discard(struct tri_worker *w, struct tri_handler *h)
     tri_wheel_remove(&w->wheel, &h->timer);
     unpin(w, h);
     h->timer_due = false;
+    h->refuses = true; /* a timer that the drop arms would meet ours in the same place */
     if (h->has_timer)
         h->type->message->drop(timer_message_of(h));
     h->has_timer = false;
+    h->refuses = false;
 }
 
 /* Ends the handler, which runs on @w and is READY, hence in no queue. */
@@ -228,6 +231,7 @@ static void end(struct tri_worker *w, struct tri_handler *h, int result)
     if (h->armed)
         tri_mpsc_rx_disarm(box);
     timer_discard(w, h);
+    h->refuses = true; /* what the drops below arm or post would outlive the record */
     if (h->outbox)
         outbox_discard(h);
     tr_mpsc_rx_close(&rx); /* drops what is queued */
@@ -276,6 +280,19 @@ static enum step sleep_on_mailbox(struct tri_handler *h, bool closed)
     return undo(h) ? GO_ON : WAITS;
 }
 
+/*
+ * Joins the line, which may serve us at once and wake us. Another worker may then run the handler
+ * and close the outbox's end while we are still in the channel: so we hold one of our own.
+ */
+static bool enroll_held(struct outbox *o)
+{
+    tr_mpsc_tx hold = tr_mpsc_tx_clone(&o->to);
+    bool enrolled = o->arm.ops->enroll(&o->arm, &o->waiter);
+
+    tr_mpsc_tx_close(&hold);
+    return enrolled;
+}
+
 /* The message in the outbox goes out, or waits on. */
 static enum step outbox_flush(struct tri_handler *h)
 {
@@ -303,7 +320,7 @@ static enum step outbox_flush(struct tri_handler *h)
         if (is_told(h, prepare(h)))
             return undo(h) ? GO_ON : WAITS;
         o->enrolled = true;
-        if (o->arm.ops->enroll(&o->arm, &o->waiter))
+        if (enroll_held(o))
             return WAITS;
         o->enrolled = false;
         if (!undo(h))
@@ -425,7 +442,7 @@ static struct tri_handler *handler_new(const struct tri_handler_type *type, void
     h->outbox = NULL;
     h->timer.links.next = NULL;
     h->timer.owner = TRI_KIND_HANDLER;
-    h->armed = h->stopping = h->has_timer = h->timer_due = h->shut = false;
+    h->armed = h->stopping = h->has_timer = h->timer_due = h->shut = h->refuses = false;
     h->until_drain = opts && (opts->flags & TR_HANDLER_UNTIL_DRAIN);
     atomic_store_explicit(&h->a.wakee.kind, TRI_KIND_HANDLER, memory_order_relaxed); /* as below */
     h->a.wakee.pinned = false;
@@ -495,7 +512,7 @@ static struct tri_handler *running(void)
     /* The drop of a task that never ran looks like a handler, too: tri_task_discard(). */
     if (!w || !w->handler || tri_wakee_kind(&w->handler->wakee) != TRI_KIND_HANDLER)
         return NULL;
-    return handler_of(w->handler);
+    return handler_of(w->handler)->refuses ? NULL : handler_of(w->handler);
 }
 
 static int refuse_stranger(const char *what)
@@ -518,6 +535,7 @@ int tr_handler_post(tr_mpsc_tx *to, void *m)
     o = tri_mem_alloc(sizeof *o);
     if (!o)
         return -ENOMEM;
+    to->n_back--; /* not handed back after all */
     o->to = tr_mpsc_tx_clone(to);
     memcpy(o->message, m, to->chan->type->size);
     memset(m, 0, to->chan->type->size);

@@ -62,6 +62,10 @@ static int start_locked(struct tri_runtime *rt, struct tri_worker *w)
 
     if (w->started)
         return 0;
+    /* relaxed: set before start_lock was taken to join, and we hold it: nobody is started whom
+     * workers_join() has passed by already. */
+    if (atomic_load_explicit(&rt->stopping, memory_order_relaxed))
+        return -ESHUTDOWN;
     sigfillset(&all);
     sigdelset(&all, tri_trace_signal());
     (void)pthread_sigmask(SIG_SETMASK, &all, &old); /* a worker takes no signal */
@@ -119,8 +123,8 @@ void tri_worker_rouse_all(struct tri_runtime *rt)
 
 void tri_idle_watch(struct tri_runtime *rt)
 {
-    /* relaxed: a token, no data. */
-    if (!atomic_exchange_explicit(&rt->watching, true, memory_order_relaxed))
+    /* A token, no data. seq_cst: before the look at the sleep marks; pairs with is_wanted(). */
+    if (!atomic_exchange(&rt->watching, true))
         tri_worker_summon(rt);
 }
 
@@ -252,14 +256,26 @@ static bool spin(struct tri_worker *w)
     return false;
 }
 
-static void doze(struct tri_worker *w, tr_time deadline)
+/*
+ * After the sleep mark: somebody has asked for a watcher since this worker gave that up. If he
+ * came before the mark he found nobody to summon, and nobody asks again while watching is set.
+ */
+static bool is_wanted(struct tri_runtime *rt)
+{
+    /* seq_cst: after the mark; pairs with the exchange before the look at it, tri_idle_watch(). */
+    return atomic_load(&rt->watching);
+}
+
+/* Sleeps until @deadline; not if it @naps_no_more and should watch after all. */
+static void doze(struct tri_worker *w, tr_time deadline, bool naps_no_more)
 {
     tr_time next = tri_wheel_next(&w->wheel);
 
     if (!tri_inbox_sleep(&w->inbox))
         return;
     /* acquire: as in the loop. After the sleep mark: a stop rouses whoever is marked. */
-    if (!atomic_load_explicit(&w->rt->stopping, memory_order_acquire))
+    if (!atomic_load_explicit(&w->rt->stopping, memory_order_acquire) &&
+        !(naps_no_more && is_wanted(w->rt)))
         tri_worker_poll(w, next < deadline ? next : deadline);
     tri_worker_take_in(w); /* and the sleep mark away */
     /* seq_cst: after the sleep mark has gone; the conductor sets unwatched and then looks for the
@@ -285,11 +301,11 @@ static bool others_have_backlog(struct tri_worker *w)
 static void sleep_or_trim(struct tri_worker *w)
 {
     if (w->rt->virtual_time || w->trimmed) {
-        doze(w, TR_NEVER);
+        doze(w, TR_NEVER, true);
         w->trimmed = false;
         return;
     }
-    doze(w, after(w, TRIM_AFTER));
+    doze(w, after(w, TRIM_AFTER), true);
     if (!has_work(w))
         w->trimmed = tri_stack_trim(&w->stacks, TRI_STACK_HOT / 4) == 0;
 }
@@ -325,7 +341,7 @@ void tri_idle(struct tri_worker *w)
             naps = 1;
         if (naps > 0 && naps <= NAPS) {
             naps++;
-            doze(w, after(w, NAP));
+            doze(w, after(w, NAP), false);
             continue;
         }
         /* seq_cst: the store must precede the look at the others' queues. */

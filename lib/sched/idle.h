@@ -14,6 +14,9 @@
  * publishes the actor and then looks at rt->watching. The two need no fence between them on the
  * push side: if both miss, the backlog waits for its own worker, which repeats the look every
  * 50 µs (tri_idle_overdue), or, if that is stuck in one slice, for the conductor.
+ * Who finds rt->watching clear sets it and then looks for a sleep mark; the worker sets its mark
+ * and then looks at rt->watching once more, and stays awake to watch. Both are seq_cst: nobody is
+ * taken for a watcher who sleeps.
  */
 #ifndef TRI_SCHED_IDLE_H
 #define TRI_SCHED_IDLE_H

@@ -76,8 +76,8 @@ static inline bool tri_inbox_sleep(struct tri_inbox *b)
 {
     struct tri_actor *top = TRI_INBOX_EMPTY;
 
-    /* seq_cst: also a store that must precede the worker's look at the other workers' backlog;
-     * pairs with the seq_cst fence in tri_worker_backlog(). */
+    /* seq_cst: also a store that must precede the worker's look at rt->watching; pairs with
+     * tri_inbox_rouse(). */
     return atomic_compare_exchange_strong(&b->top, &top, TRI_INBOX_ASLEEP);
 }
 
@@ -86,9 +86,9 @@ static inline bool tri_inbox_rouse(struct tri_inbox *b)
 {
     struct tri_actor *top = TRI_INBOX_ASLEEP;
 
-    /* relaxed: carries no data; what there is to do was published before by its own means. */
-    return atomic_compare_exchange_strong_explicit(&b->top, &top, TRI_INBOX_EMPTY,
-                                                   memory_order_relaxed, memory_order_relaxed);
+    /* Carries no data. seq_cst: after the store of rt->watching in tri_idle_watch(); pairs with
+     * tri_inbox_sleep() and the look at rt->watching after it (idle.c). */
+    return atomic_compare_exchange_strong(&b->top, &top, TRI_INBOX_EMPTY);
 }
 
 #endif /* TRI_SCHED_INBOX_H */

@@ -504,12 +504,16 @@ STEP_TEST(handler, the_outbox_holds_one_message)
 {
     ctr_ref front = start_pair(root, root);
     struct msg m = { OP_CALL, 0, 0, post_three };
+    struct tr_mpsc_counts counts;
 
     need_eq(ctr_send(&front, &m, TR_NEVER), 0);
     step_until(n_handled == 3);
     check_eq(call_r, -EAGAIN);
     check_eq(sum, 2);
     check_eq(n_dropped, 5);
+    tr_mpsc_tx_counts(&back.ref.end, &counts);
+    check_eq(counts.n_back, 2, "the one in the outbox was not handed back");
+    check_eq(counts.n_sent, 4);
     ctr_ref_close(&front);
     ctr_ref_close(&back.ref);
 }

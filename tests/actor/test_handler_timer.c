@@ -273,6 +273,59 @@ SIM_TEST(a_stop_drops_the_timers_message)
     return 0;
 }
 
+/* ---- drops that call what only the handler's function may ---- */
+
+static int drop_r, self_drop_r[3];
+
+struct bomb {
+    int key; /* 0: empty. 1: set a timer with a 2; 3: another one. The drop of a 2 sets one too */
+};
+
+static void bomb_drop(struct bomb *b);
+static void fuse_drop(struct state *self);
+
+TR_HANDLER(fuse, struct state, struct bomb, fuse_drop, bomb_drop);
+
+static fuse_ref fuse_self;
+
+static void bomb_drop(struct bomb *b)
+{
+    if (b->key == 2)
+        drop_r = fuse_timer(tr_after(TR_S(1)), &(struct bomb){ 4 });
+}
+
+static void fuse_drop(struct state *self)
+{
+    if (self->key == 0)
+        return;
+    self_drop_r[0] = fuse_timer(tr_after(TR_S(1)), &(struct bomb){ 4 });
+    self_drop_r[1] = fuse_post(&fuse_self, &(struct bomb){ 4 });
+    self_drop_r[2] = tr_handler_stop();
+}
+
+static int fuse(struct state *self, struct bomb *b)
+{
+    (void)self;
+    return fuse_timer(tr_after(TR_S(60)), &(struct bomb){ b->key + 1 });
+}
+
+STEP_TEST(handler_timer, a_drop_arms_no_timer_and_posts_nothing)
+{
+    tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
+
+    need_eq(fuse_spawn(&s, &(struct state){ 1 }, NULL, &fuse_self), 0);
+    need_eq(fuse_send(&fuse_self, &(struct bomb){ 1 }, TR_NEVER), 0);
+    need_eq(fuse_send(&fuse_self, &(struct bomb){ 3 }, TR_NEVER), 0);
+    step_until(drop_r != 0);
+    check_eq(drop_r, -EPERM, "of the message that was in the timer");
+    tr_scope_cancel(&s);
+    need_eq(tr_scope_join(&s, TR_NEVER), 0);
+    for (unsigned i = 0; i < 3; i++)
+        check_eq(self_drop_r[i], -EPERM, "of the state");
+    check_eq(n_told[TR_EVENT_MISUSE], 4);
+    fuse_ref_close(&fuse_self);
+}
+
 SIM_TEST(the_timer_of_another_type_is_refused)
 {
     other_ref ref = { { NULL, 0 } };
