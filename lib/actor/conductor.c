@@ -12,7 +12,8 @@
  * While some worker is busy it looks every tick. When all have slept for a while it sleeps
  * without a limit: it sets rt->unwatched and looks at the workers' sleep marks once more; a
  * worker takes its mark away and then looks at unwatched. Both are seq_cst, so a worker that the
- * conductor believes asleep kicks it when it wakes.
+ * conductor believes asleep kicks it when it wakes. A thread that starts shows its tid and does
+ * the same.
  *
  * With tr_main() it starts at once, else when worker 0 is first idle, a signal is opened or the
  * level is raised. Its thread takes the signals that are handled in this process.
@@ -52,10 +53,9 @@ static bool all_sleep(struct tri_runtime *rt)
     for (unsigned i = 0; i < rt->n_worker; i++) {
         struct tri_worker *w = rt->workers[i];
 
-        /* seq_cst: after the store of unwatched in may_sleep(); see the top. A worker whose
-         * thread has not started has the mark neither: it is no reason to look. */
-        if (atomic_load(&w->inbox.top) != TRI_INBOX_ASLEEP &&
-            atomic_load_explicit(&w->tid, memory_order_relaxed) != 0)
+        /* seq_cst, both: after the store of unwatched in may_sleep(); see the top. A worker
+         * whose thread has not started has the mark neither: it is no reason to look. */
+        if (atomic_load(&w->inbox.top) != TRI_INBOX_ASLEEP && atomic_load(&w->tid) != 0)
             return false;
     }
     return true;

@@ -256,6 +256,15 @@ static bool spin(struct tri_worker *w)
     return false;
 }
 
+void tri_idle_awake(struct tri_worker *w)
+{
+    /* seq_cst: after the sleep mark has gone, or tid was set; the conductor sets unwatched and then
+     * looks for both once more. One of the two sees the other. */
+    if (tri_unlikely(atomic_load(&w->rt->unwatched)) &&
+        atomic_exchange_explicit(&w->rt->unwatched, false, memory_order_relaxed))
+        tri_runtime_kick(w->rt);
+}
+
 /*
  * After the sleep mark: somebody has asked for a watcher since this worker gave that up. If he
  * came before the mark he found nobody to summon, and nobody asks again while watching is set.
@@ -278,11 +287,7 @@ static void doze(struct tri_worker *w, tr_time deadline, bool naps_no_more)
         !(naps_no_more && is_wanted(w->rt)))
         tri_worker_poll(w, next < deadline ? next : deadline);
     tri_worker_take_in(w); /* and the sleep mark away */
-    /* seq_cst: after the sleep mark has gone; the conductor sets unwatched and then looks for the
-     * marks once more. One of the two sees the other. */
-    if (tri_unlikely(atomic_load(&w->rt->unwatched)) &&
-        atomic_exchange_explicit(&w->rt->unwatched, false, memory_order_relaxed))
-        tri_runtime_kick(w->rt);
+    tri_idle_awake(w);
     tri_worker_maintain(w, false);
 }
 

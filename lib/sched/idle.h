@@ -26,6 +26,9 @@
 /* Finds work for @w, or sleeps until there may be some. On the scheduler's stack. */
 void tri_idle(struct tri_worker *w);
 
+/* @w does not sleep any more, or has just begun: the conductor must not sleep either. */
+void tri_idle_awake(struct tri_worker *w);
+
 /* Somebody should watch: called when nobody seems to. */
 void tri_idle_watch(struct tri_runtime *rt);
 

@@ -548,8 +548,9 @@ void tri_worker_loop(struct tri_worker *w)
     struct tri_actor *a;
 
     tri_tls_worker = w;
-    /* relaxed: the conductor only looks. */
-    atomic_store_explicit(&w->tid, gettid(), memory_order_relaxed);
+    /* seq_cst: before the look at unwatched; the conductor takes no notice of us before. */
+    atomic_store(&w->tid, gettid());
+    tri_idle_awake(w);
     tri_context_adopt(&w->ctx);
     /* acquire: what was done before the stop is seen by whoever cleans up. */
     while (!atomic_load_explicit(&w->rt->stopping, memory_order_acquire)) {

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +13,7 @@
 
 #include <troupe.h>
 
+#include "sched/worker.h"
 #include "support/tr-actor-test.h"
 
 TR_SUITE(stall, .timeout = 20);
@@ -162,4 +165,50 @@ TR_TEST(stall, a_handler_that_takes_too_long_is_named)
     tr_hook_set(hook, NULL);
     check_eq(tr_run_with(&quick, run_slow, NULL), 0);
     check(strstr(told, "handler 'slow' #"), told);
+}
+
+/* ---- a worker that starts while the conductor sleeps ---- */
+
+TR_TASK(sleeper, struct nothing, tr_nodrop);
+static int sleeper(struct nothing *arg)
+{
+    (void)arg;
+    return tr_sleep(TR_NEVER);
+}
+
+static struct tri_runtime *rt;
+static tr_task asleep;
+
+/* Worker 0 has a task that spreads; the next one starts worker 1, and nobody else wakes. */
+static void *spawn_when_all_sleep(void *scope)
+{
+    while (!atomic_load(&rt->unwatched))
+        (void)sched_yield();
+    check_eq(spinner_spawn(scope, &none, &(struct tr_task_opts){ .flags = TR_TASK_SPREAD }), 0);
+    while (n_told == 0)
+        (void)sched_yield();
+    tr_task_abort(&asleep);
+    tr_task_close(&asleep);
+    return NULL;
+}
+
+static int run_late_worker(tr_scope *root, void *arg)
+{
+    pthread_t thread;
+
+    (void)arg;
+    rt = tri_worker_self()->rt;
+    check_eq(sleeper_spawn(root, &none, &(struct tr_task_opts){ .flags = TR_TASK_SPREAD,
+                                                                .ret_task = &asleep }), 0);
+    check_eq(pthread_create(&thread, NULL, spawn_when_all_sleep, root), 0);
+    check_eq(tr_scope_join(root, TR_NEVER), 0);
+    return pthread_join(thread, NULL);
+}
+
+TR_TEST(stall, the_first_slice_of_a_worker_is_watched_too, .timeout = 10)
+{
+    tr_hook_set(hook, NULL);
+    check_eq(tr_run_with(&quick, run_late_worker, NULL), 0);
+    check_eq(n_told, 1);
+    check_ne(strstr(told, "has held worker 1"), NULL, told);
 }

@@ -50,8 +50,8 @@ static int wander_then_settle(tr_scope *root, void *unused)
     (void)unused;
     for (unsigned i = 0; i < N_WANDERER; i++)
         check_eq(wanderer_spawn(root, &(struct none){ 1 },
-                               &(struct tr_task_opts){ .flags = TR_TASK_MOVABLE }),
-                0);
+                                &(struct tr_task_opts){ .flags = TR_TASK_MOVABLE }),
+                 0);
     while (atomic_load(&n_begun) < N_WANDERER)
         check_eq(tr_yield(), 0);
     atomic_store(&leave, true);
@@ -59,9 +59,9 @@ static int wander_then_settle(tr_scope *root, void *unused)
         ; /* we hold our worker: they end on the other one, but the one who made way for us */
     for (unsigned i = 0; i < N_SETTLER; i++)
         check_eq(settler_spawn(root, &(struct none){ 1 },
-                              &(struct tr_task_opts){ .flags = TR_TASK_SPREAD,
-                                                      .ret_task = &settlers[i] }),
-                0);
+                               &(struct tr_task_opts){ .flags = TR_TASK_SPREAD,
+                                                       .ret_task = &settlers[i] }),
+                 0);
     for (unsigned i = 0; i < N_SETTLER; i++) {
         int result = 77;
 
@@ -135,7 +135,8 @@ static int host(bell_rx *rx)
     tr_task t;
 
     check_eq(atomic_fetch_add(&n_entered, 1), 0, "it begins once");
-    check_eq(ringer_spawn(&s, &(struct none){ 1 }, &(struct tr_task_opts){ .ret_task = &t }), 0);
+    check_eq(ringer_spawn(&s, &(struct none){ 1 }, &(struct tr_task_opts){ .ret_task = &t }),
+             0);
     tr_task_abort(&t);
     r = bell_recv(rx, TR_NEVER, &m);
     check_eq(tr_task_join(&t, TR_NEVER, NULL), 0);
