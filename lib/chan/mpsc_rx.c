@@ -265,7 +265,7 @@ int tr_mpsc_recv(tr_mpsc_rx *rx, tr_time deadline, void *ret_m)
 
     if (is_misuse(rx, ret_m))
         return -EINVAL;
-    self = tri_self();
+    self = tri_self_at_entry();
     r = tri_wait_enter(self);
     if (tri_unlikely(r < 0))
         return r;

@@ -78,7 +78,7 @@ static int send_unbounded(struct tri_mpsc *c, void *m)
 }
 
 /* Returns: 0; -EAGAIN: full, or others wait; -EPIPE; -ENOMEM. */
-static inline int send_now(struct tri_mpsc *c, void *m)
+static inline __attribute__((always_inline)) int send_now_inline(struct tri_mpsc *c, void *m)
 {
     struct tri_mpsc_tx_side *tx = tri_mpsc_tx(c);
     uint64_t t;
@@ -98,6 +98,11 @@ static inline int send_now(struct tri_mpsc *c, void *m)
         memory_order_relaxed));
     fill(c, tri_ring_cell(c, t >> TRI_POS_SHIFT), t, m);
     return 0;
+}
+
+static int send_now(struct tri_mpsc *c, void *m)
+{
+    return send_now_inline(c, m);
 }
 
 /* ---- the line; all under the lock ---- */
@@ -398,9 +403,11 @@ int tr_mpsc_send(tr_mpsc_tx *tx, void *m, tr_time deadline)
 
     if (is_misuse(tx, m))
         return -EINVAL;
-    r = tri_wait_enter(tri_self());
-    if (r == 0)
-        r = send_now(tx->chan, m);
+    r = tri_wait_enter(tri_self_at_entry());
+    if (tri_likely(r == 0))
+        r = send_now_inline(tx->chan, m);
+    if (tri_likely(r == 0))
+        return 0;
     if (r != -EAGAIN)
         return result(tx, r);
     arm = tr_mpsc_send_arm(tx, m);

@@ -199,7 +199,7 @@ static void ready_here(struct tri_worker *w, struct tri_actor *a)
 bool tri_wakee_here(struct tri_wakee *wakee)
 {
     struct tri_actor *a = tri_actor_of(wakee);
-    struct tri_worker *here = tri_worker_self();
+    struct tri_worker *here = tri_tls_worker; /* nothing suspends here */
     /* acquire: parked was set after home; so a stale wake does not take a stranger, who has
      * parked elsewhere, for one of this thread. */
     bool parked = atomic_load_explicit(&wakee->parked, memory_order_acquire);

@@ -94,6 +94,17 @@ extern _Thread_local struct tri_worker *tri_tls_worker
 /* The calling thread's worker, or NULL. Not inlined: a movable task changes threads. */
 struct tri_worker *tri_worker_self(void);
 
+/*
+ * The running task, or NULL, for the first lines of a public function: read before anything that
+ * may suspend, and not again.
+ */
+static inline struct tri_task *tri_self_at_entry(void)
+{
+    struct tri_worker *w = tri_tls_worker;
+
+    return w ? w->task : NULL;
+}
+
 /* What the reactor does with an event; set once before any descriptor is registered. */
 void tri_worker_set_event_fn(void (*fn)(void *data, uint32_t events));
 
