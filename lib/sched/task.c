@@ -454,7 +454,8 @@ static bool join_enroll(tr_arm *arm, struct tri_waiter *w)
 
     /* release: the wakee is ready to be woken. relaxed on failure: attempt looks again. */
     return atomic_compare_exchange_strong_explicit(&t->joiner, &nobody, w->wakee,
-                                                   memory_order_release, memory_order_relaxed);
+                                                   memory_order_release, memory_order_relaxed) ||
+           nobody == w->wakee; /* by another arm of the same select */
 }
 
 static bool join_withdraw(tr_arm *arm, struct tri_waiter *w)
