@@ -5,6 +5,8 @@
 #include "io/accept.h"
 #include "sched/wait.h"
 
+enum { QUEUE_MAX = 65536 }; /* no listen queue is longer */
+
 /* A connection that was gone before we took it, or an error of its own: not the listener's. */
 static bool is_of_the_peer(int r)
 {
@@ -27,12 +29,12 @@ static bool is_of_the_peer(int r)
 int tri_accept_try(struct tri_sock *listener, struct tri_sock *spare)
 {
     struct tri_fd *f = &listener->fd;
-    unsigned look = tri_fd_look(f, TRI_FD_IN);
+    unsigned look = tri_fd_look(f, TRI_FD_IN), n = 0;
     int r;
 
-    do /* each of these took one out of the queue, which has an end */
+    do /* each of these took one out of the queue; unless a filter of system calls says EPERM */
         r = f->backend->ops->accept(f->backend, f->fd, NULL, NULL);
-    while (is_of_the_peer(r));
+    while (is_of_the_peer(r) && ++n < QUEUE_MAX);
     if (r == -EAGAIN)
         tri_fd_blocked(f, TRI_FD_IN, look);
     if (r >= 0)

@@ -483,3 +483,20 @@ STEP_TEST(task_cancel, a_shield_outside_of_a_cancel_changes_nothing)
     tr_shield_end(&guard);
     check_eq(tr_sleep(tr_after(TR_MS(2))), 0);
 }
+
+/* ---- two arms for one end ---- */
+
+static int end_soon(struct arg *a)
+{
+    (void)a;
+    return tr_yield();
+}
+
+STEP_TEST(task_cancel, a_select_may_join_one_task_by_two_arms)
+{
+    tr_task t = start(root, end_soon);
+    tr_arm arms[] = { tr_task_join_arm(&t), tr_task_join_arm(&t) };
+
+    check_ge(tr_select(tr_after(TR_S(5)), arms, TR_LEN(arms)), 0);
+    ends_with(&t, 0);
+}
