@@ -9,8 +9,9 @@ n=$(strict 1000000 20000)
 late_max=$(strict 1.3 3)       # s from the last lying down to the last getting up; they sleep 1 s
 task_max=$(strict 4300 8000)   # bytes; with few of them, what is not theirs weighs more
 handler_max=$(strict 256 1000)
+span=$(strict 10000 1000) # ms, long enough for all to lie down
 if [ "${TR_SANITIZER:-no}" != no ]; then # they have stacks of their own, gcc's TSan at most 8,000
-    n=2000 task_max=2000000 handler_max=5000
+    n=2000 task_max=2000000 handler_max=5000 span=10000
 fi
 
 bytes_of()
@@ -50,7 +51,7 @@ stop_all()
 
 sleep_all tasks
 # A million cannot all lie down within a second; for the memory they have to sleep at once.
-"$examples/trmillion" --sleep "$(strict 10000 1000)" "$n" >"$work/out" 2>&1
+"$examples/trmillion" --sleep "$span" "$n" >"$work/out" 2>&1
 is "all tasks sleep at once" "$(sed -n 's/.*at most \([0-9]*\) at once.*/\1/p' "$work/out")" "$n"
 ok "a task costs a page and little more" between "$(bytes_of "$work/out")" 1000 "$task_max"
 sleep_all handlers --handlers
