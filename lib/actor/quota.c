@@ -80,7 +80,8 @@ static bool list_has_cpu(char *list)
 /* One line: "number:controllers:/path". */
 static int line_cpus(char *line)
 {
-    char *controllers = strchr(line, ':'), *path = controllers ? strchr(controllers + 1, ':') : NULL;
+    char *controllers = strchr(line, ':'),
+         *path = controllers ? strchr(controllers + 1, ':') : NULL;
 
     if (!path)
         return INT_MAX;
