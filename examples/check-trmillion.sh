@@ -60,6 +60,12 @@ TR_STACK_GUARD=canary sleep_all "tasks without guard pages"
 stop_all tasks
 stop_all handlers --handlers
 
+# Too little memory for a stack: it says so, and does not wait for a sleeper that never lay down.
+if [ "${TR_SANITIZER:-no}" = no ]; then
+    (ulimit -v 60000 && exec timeout 20 "$examples/trmillion" 1000) >"$work/short" 2>&1
+    is "too little memory ends it with status 1" "$?" 1
+fi
+
 for bad in "" 0 -5 ten "1 2" "--sleep 0 5"; do
     # shellcheck disable=SC2086  # several words are meant
     "$examples/trmillion" $bad >"$work/bad" 2>&1

@@ -143,6 +143,16 @@ is "--book: HTTP/1.0 finds nothing" "$(get '%{http_code}' / -0)" 404
 term "$pid"
 is "--book: SIGTERM ends it with status 0" "$status" 0
 
+# --- without standard descriptors
+port=$((20000 + RANDOM % 12000))
+"$trweb" --port "$port" <&- >&- 2>&- &
+pid=$!
+children+=("$pid")
+ok "it serves with 0, 1 and 2 closed" until_true 10 get '' /
+is "which are no sockets then" "$(readlink "/proc/$pid/fd/"{0,1,2} | joined)" "/dev/null; /dev/null; /dev/null"
+term "$pid"
+is "and stops as always" "$status" 0
+
 # --- out of descriptors
 # shellcheck disable=SC2016  # expanded by the inner shell
 start "$work/log" bash -c 'ulimit -n 64; exec "$0" --port 0' "$trweb"

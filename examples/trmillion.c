@@ -183,16 +183,25 @@ static double seconds(tr_time span)
     return (double)span / 1e9;
 }
 
-/* Waits for the last one to lie down: *@ret_at. */
-static int wait_for_last(struct crowd *c, lastw_rx *last, struct peak *p, tr_time *ret_at)
+/* Waits for the last one to lie down: *@ret_at. -ESHUTDOWN: it never will, one has failed. */
+static int wait_for_last(tr_scope *s, struct crowd *c, lastw_rx *last, struct peak *p,
+                         tr_time *ret_at)
 {
     int r;
 
     do {
         r = lastw_recv(last, tr_until_drain(tr_after(TR_MS(10))), ret_at);
         peak_look(p, c);
-    } while (r == -ETIMEDOUT);
-    return r;
+    } while (r == -ETIMEDOUT && tr_scope_failures(s) == 0);
+    return r == -ETIMEDOUT ? -ESHUTDOWN : r;
+}
+
+/* A stop, -ESHUTDOWN, may come of a sleeper's failure, which cancels the scope: the join knows. */
+static int end_of(tr_scope *s, int r)
+{
+    int failure = tr_scope_failures(s) > 0 ? tr_scope_join(s, TR_NEVER) : 0;
+
+    return failure < 0 ? failure : r;
 }
 
 /* Starts the crowd, waits until it is up again, and tells. On every way out all have ended. */
@@ -204,14 +213,16 @@ static int watch(struct crowd *c, dozer_ref *refs)
     tr_time start = tr_now(), down_at;
     int r;
 
-    if ((r = lastw_new(&c->last, &last)) < 0 ||
-        (r = refs ? start_handlers(&s, c, refs, &peak) : start_tasks(&s, c, &peak)) < 0)
+    if ((r = lastw_new(&c->last, &last)) < 0)
         return r;
+    r = refs ? start_handlers(&s, c, refs, &peak) : start_tasks(&s, c, &peak);
+    if (r < 0)
+        return end_of(&s, r);
     printf("%lu %s started in %.3f s\n", c->n, refs ? "handlers" : "tasks",
            seconds(tr_now() - start));
-    r = wait_for_last(c, &last, &peak, &down_at);
+    r = wait_for_last(&s, c, &last, &peak, &down_at);
     if (r < 0)
-        return r;
+        return end_of(&s, r);
     printf("the last one fell asleep after %.3f s; at most %lu at once, %.0f bytes each\n",
            seconds(down_at - start), peak.n, peak.bytes);
     r = tr_scope_join(&s, TR_UNTIL_DRAIN);

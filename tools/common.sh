@@ -7,7 +7,7 @@
 # Debian 12's names.
 build_packages=(autoconf automake libtool pkg-config make gcc g++ libc6-dev binutils xz-utils
     liburcu-dev libcriterion-dev libnanomsg-dev libnng-dev libdw-dev)
-check_packages=(clang valgrind curl socat netcat-openbsd wrk procps)
+check_packages=(clang valgrind curl socat netcat-openbsd wrk procps gdb)
 demo_packages=(curl procps)
 
 say()

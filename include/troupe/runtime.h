@@ -52,7 +52,8 @@ TR_API int tr_run_with(const struct tr_runtime_opts *opts, tr_run_fn *fn, void *
  * those of a stop, or a direct child of the root scope failed.  124: the stop budget was missed,
  * or @app returned -ETIMEDOUT.  128 + n: forced by signal n.
  * Callers:  main(), before other threads exist. One more thread than @n_worker takes the signals,
- * also with current_thread. SIGPIPE is ignored. A forked child gets -EOWNERDEAD.
+ * also with current_thread. SIGPIPE is ignored. Standard descriptors that are closed become
+ * /dev/null. A forked child gets -EOWNERDEAD.
  */
 TR_API int tr_main(const char *name, tr_app_fn *app, int argc, char **argv);
 TR_API int tr_main_with(const struct tr_runtime_opts *opts, tr_app_fn *app, int argc,

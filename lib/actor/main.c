@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,6 +81,20 @@ static void signals_give_back(unsigned held)
             tri_signal_release(taken[i].signo);
 }
 
+/* ---- the standard descriptors ---- */
+
+/* One that is closed would become a socket, and what is printed would go to its peer. */
+static void standard_open(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        (void)close(fd);
+}
+
 /* ---- threads that are there before us ---- */
 
 static void thread_name(const char *tid, char *buf, size_t n)
@@ -148,6 +163,7 @@ int tr_main_with(const struct tr_runtime_opts *opts, tr_app_fn *app, int argc, c
         tri_log("tr_main() wants an app, real time, and to be the only one of its process");
         return EXIT_FAILURE;
     }
+    standard_open();
     signals_block();
     threads_report();
     (void)sigaction(SIGPIPE, &ignore, NULL);

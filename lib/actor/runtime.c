@@ -12,7 +12,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -20,6 +19,7 @@
 #include <string.h>
 
 #include "actor/conductor.h"
+#include "actor/quota.h"
 #include "actor/runtime.h"
 #include "actor/shutdown.h"
 #include "actor/signal.h"
@@ -66,25 +66,10 @@ static uint64_t env_seed(void)
     return seed ? seed : 1;
 }
 
-/* CPUs' worth of time that the control group grants, rounded up; INT_MAX: no limit. */
-static int cgroup_cpus(void)
-{
-    FILE *f = fopen("/sys/fs/cgroup/cpu.max", "re");
-    long long quota, period;
-    int n = INT_MAX;
-
-    if (!f)
-        return n;
-    if (fscanf(f, "%lld %lld", &quota, &period) == 2 && quota > 0 && period > 0)
-        n = (int)((quota + period - 1) / period);
-    fclose(f);
-    return n;
-}
-
 static unsigned usable_cpus(void)
 {
     cpu_set_t set;
-    int n = 1, limit = cgroup_cpus();
+    int n = 1, limit = tri_quota_cpus();
 
     if (sched_getaffinity(0, sizeof set, &set) == 0)
         n = CPU_COUNT(&set);

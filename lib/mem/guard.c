@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "mem/alloc.h"
 #include "mem/guard.h"
 #include "mem/san.h"
@@ -72,6 +73,7 @@ static int forced(enum tri_guard *ret_kind)
             return 1;
         }
     }
+    tri_log("TR_STACK_GUARD=%s: advice, mprotect or canary is wanted", want);
     return -EINVAL;
 }
 
@@ -84,6 +86,8 @@ int tri_guard_choose(enum tri_guard *ret_kind)
         return named;
     if (kind == TRI_GUARD_ADVICE) {
         r = probe_advice();
+        if (r < 0 && named)
+            tri_log("TR_STACK_GUARD=advice: not on this kernel");
         if (r == -ENOMEM || (r < 0 && named))
             return r;
         if (r < 0)
