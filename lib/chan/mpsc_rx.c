@@ -256,6 +256,24 @@ static __attribute__((noinline)) int recv_wait(struct tri_mpsc *c, struct tri_ta
     return park;
 }
 
+/*
+ * The return to the user's code after a park. The processor predicts it to lead to where the wait
+ * that parked last on this worker was called; if that was other code than ours, leave by a jump.
+ */
+static __attribute__((noinline)) int recv_wait_far(struct tri_mpsc *c, struct tri_task *self,
+                                                   tr_time deadline, void *ret_m)
+{
+    const void *pc = __builtin_return_address(0);
+    int r;
+
+    /* relaxed, both: the worker that runs us; another one after a movable task's park. */
+    atomic_load_explicit(&self->a.home, memory_order_relaxed)->parked_pc = pc;
+    r = recv_wait(c, self, deadline, ret_m);
+    if (atomic_load_explicit(&self->a.home, memory_order_relaxed)->parked_pc == pc)
+        return r;
+    return tri_return_far(r);
+}
+
 int tr_mpsc_recv(tr_mpsc_rx *rx, tr_time deadline, void *ret_m)
 {
     struct tri_task *self;
@@ -272,7 +290,7 @@ int tr_mpsc_recv(tr_mpsc_rx *rx, tr_time deadline, void *ret_m)
     pos = own_head(tri_mpsc_rx(rx->chan));
     cell = ready_cell(rx->chan, pos);
     if (!cell)
-        return recv_wait(rx->chan, self, deadline, ret_m);
+        return recv_wait_far(rx->chan, self, deadline, ret_m);
     take(rx->chan, cell, ret_m);
     move_head_on(rx->chan, pos + 1, tri_task_seat(self));
     return 0;

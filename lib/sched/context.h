@@ -39,6 +39,16 @@ struct tri_context {
  */
 __attribute__((visibility("hidden"))) void tri_switch(void **save, void *to);
 
+/* Returns @r. Where it pays (switch-x86_64.S), by a jump that misleads no return prediction. */
+#if defined __x86_64__ && !defined TRI_SWITCH_UCONTEXT
+__attribute__((visibility("hidden"))) int tri_return_far(int r);
+#else
+static inline int tri_return_far(int r)
+{
+    return r;
+}
+#endif
+
 /*
  * Makes a parked context that runs @fn(@arg) on the stack from @top_below_frame (rounded down
  * to 16) down to @low. Writes only just below @top_below_frame. @ctx stays where it is. @fn

@@ -70,6 +70,27 @@ tri_switch:
     .size tri_switch, . - tri_switch
 
 /*
+ * int tri_return_far(int r): returns @r, as a plain return would, by a jump. For a function that
+ * calls it in tail position and knows that a ret would be predicted to lead elsewhere.
+ */
+    .globl tri_return_far
+    .hidden tri_return_far
+    .type tri_return_far, @function
+    .balign 16
+tri_return_far:
+    .cfi_startproc
+#ifdef __CET__
+    endbr64
+#endif
+    movl %edi, %eax
+    popq %rcx
+    .cfi_adjust_cfa_offset -8
+    .cfi_register %rip, %rcx
+    jmp *%rcx
+    .cfi_endproc
+    .size tri_return_far, . - tri_return_far
+
+/*
  * The first frame of every context: rbx = function, r12 = its argument. The nop makes the
  * address before tri_entry, by which debuggers look up a caller, belong to this function.
  */

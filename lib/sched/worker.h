@@ -64,6 +64,7 @@ struct tri_worker {
     unsigned n_stolen;           /* at the last theft, until it was judged */
     unsigned shyness;            /* chances to steal to let pass: see idle.c */
     tr_time stolen_at;
+    const void *parked_pc;       /* where the receive that parked last returns to */
     bool trimmed;                /* free stacks hold no pages that could go */
     unsigned spin;               /* pauses before it sleeps */
     uint64_t random;             /* xorshift64 state, from the seed */
