@@ -71,6 +71,7 @@ static void deliver(struct tri_signal *sub, unsigned long long signo, unsigned l
             return;
         /* relaxed: published by the count. */
         atomic_store_explicit(&sub->sender, sender, memory_order_relaxed);
+        /* seq_cst: the count, before the look at sub->first; see the top. */
     } while (!atomic_compare_exchange_weak(&sub->word, &word,
                                            (word & ~0xffffffffull) | (uint32_t)(word + 1)));
     w = atomic_load(&sub->first); /* seq_cst: after the count; see the top */
