@@ -43,10 +43,9 @@ enum tr_handler_flag {
 };
 
 struct tri_handler_type {
-    const char *name;
+    struct tri_type message; /* the mailbox points to it, and so leads the handler to the rest */
     int (*run)(void *self, void *m);
     tr_drop_fn *drop_self;
-    const struct tri_type *message;
     uint32_t self_size;
     uint32_t self_align;
 };
@@ -84,7 +83,7 @@ struct tri_handler_type {
     TR_HANDLER_BODY(name, state, message, drop_state)
 
 #define TR_HANDLER_REF(name, message, drop_message)                                            \
-    TRI_TYPE(name, message, drop_message);                                                     \
+    TRI_TYPE_DROP(name, message, drop_message);                                                \
     typedef struct name##_ref {                                                                \
         tr_mpsc_tx end;                                                                        \
     } name##_ref;                                                                              \
@@ -96,7 +95,7 @@ struct tri_handler_type {
 
 #define TR_HANDLER_BODY(name, state, message, drop_state)                                      \
     TR_STATIC_ASSERT(__alignof__(state) <= 16,                                                 \
-                     "states are aligned tri_to 16 bytes tri_at most");                        \
+                     "states are aligned to 16 bytes at most");                        \
     static int name(state *tri_self, message *tri_m);                                          \
     TR_GENERATED int name##_tri_run(void *tri_self, void *tri_m)                               \
     {                                                                                          \
@@ -107,13 +106,13 @@ struct tri_handler_type {
         state *tri_typed = (state *)tri_value;                                                 \
         drop_state(tri_typed);                                                                 \
     }                                                                                          \
-    static const struct tri_handler_type name##_tri_handler = { #name,                         \
-                                                                name##_tri_run,                \
-                                                                name##_tri_drop_self,          \
-                                                                &name##_tri_type,              \
-                                                                (uint32_t)sizeof(state),       \
-                                                                (uint32_t) __alignof__(        \
-                                                                    state) };                  \
+    static const struct tri_handler_type name##_tri_handler = {                                \
+        TRI_TYPE_INIT(name, message),                                                          \
+        name##_tri_run,                                                                        \
+        name##_tri_drop_self,                                                                  \
+        (uint32_t)sizeof(state),                                                               \
+        (uint32_t) __alignof__(state)                                                          \
+    };                                                                                         \
     TR_GENERATED TR_CHECK int name##_spawn(tr_scope *tri_scope, state *tri_self,               \
                                            const struct tr_handler_opts *tri_opts,             \
                                            name##_ref *tri_ret_ref)                            \

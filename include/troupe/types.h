@@ -71,8 +71,8 @@ struct tri_type {
     uint32_t align;
 };
 
-/* Generates the type record @name##_tri_type. */
-#define TRI_TYPE(name, type, drop_fn)                                                          \
+/* Generates @name##_tri_drop, the drop function of a message. */
+#define TRI_TYPE_DROP(name, type, drop_fn)                                                     \
     TR_STATIC_ASSERT(sizeof(type) <= TR_MESSAGE_MAX, "declare large messages by pointer");     \
     TR_STATIC_ASSERT(__alignof__(type) <= 16, "messages are aligned to 16 bytes at most");     \
     TR_GENERATED void name##_tri_drop(void *tri_value)                                         \
@@ -80,9 +80,18 @@ struct tri_type {
         type *tri_typed = (type *)tri_value;                                                   \
         drop_fn(tri_typed);                                                                    \
     }                                                                                          \
-    static const struct tri_type name##_tri_type = { #name, name##_tri_drop,                   \
-                                                     (uint32_t)sizeof(type),                   \
-                                                     (uint32_t) __alignof__(type) }
+    struct name##_tri_semicolon_drop
+
+/* The value of the type record of @name, whose drop function is there. */
+#define TRI_TYPE_INIT(name, type)                                                              \
+    {                                                                                          \
+        #name, name##_tri_drop, (uint32_t)sizeof(type), (uint32_t) __alignof__(type)           \
+    }
+
+/* Generates the type record @name##_tri_type. */
+#define TRI_TYPE(name, type, drop_fn)                                                          \
+    TRI_TYPE_DROP(name, type, drop_fn);                                                        \
+    static const struct tri_type name##_tri_type = TRI_TYPE_INIT(name, type)
 
 TR_END_DECLS
 

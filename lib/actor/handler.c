@@ -46,7 +46,6 @@ struct outbox {
 
 struct tri_handler {
     struct tri_actor a;
-    const struct tri_handler_type *type;
     struct outbox *outbox;  /* NULL: nothing waits to be sent */
     struct tri_timer timer; /* in the wheel of the home worker */
     uint16_t state_at, timer_message_at; /* offsets from the record */
@@ -66,16 +65,32 @@ static size_t align_up(size_t n, size_t align)
     return (n + align - 1) / align * align;
 }
 
+enum { BOX_AT = (sizeof(struct tri_handler) + 15) / 16 * 16 };
+_Static_assert(BOX_AT <= 112, "a million of them");
+
+static struct tri_mpsc *box_of(struct tri_handler *h)
+{
+    return (struct tri_mpsc *)(void *)((char *)h + BOX_AT);
+}
+
+/* The type of its messages is the first member of its own. */
+static const struct tri_handler_type *type_of(const struct tri_handler *h)
+{
+    const struct tri_mpsc *box = (const void *)((const char *)h + BOX_AT);
+
+    return (const struct tri_handler_type *)box->type;
+}
+
 static const char *name_of(const struct tri_actor *a)
 {
     const struct tri_handler *h = (const struct tri_handler *)a;
     const char *name;
 
     if (!h->named)
-        return h->type->name;
+        return type_of(h)->message.name;
     memcpy(&name,
            (const char *)h +
-               align_up(h->timer_message_at + h->type->message->size, sizeof(char *)),
+               align_up(h->timer_message_at + type_of(h)->message.size, sizeof(char *)),
            sizeof name);
     return name;
 }
@@ -154,13 +169,6 @@ static struct tri_handler *handler_of(struct tri_actor *a)
     return (struct tri_handler *)a; /* a is its first member */
 }
 
-enum { BOX_AT = (sizeof(struct tri_handler) + 15) / 16 * 16 };
-
-static struct tri_mpsc *box_of(struct tri_handler *h)
-{
-    return (struct tri_mpsc *)(void *)((char *)h + BOX_AT);
-}
-
 static void *state_of(struct tri_handler *h)
 {
     return (char *)h + h->state_at;
@@ -216,7 +224,7 @@ static void timer_discard(struct tri_worker *w, struct tri_handler *h)
     h->timer_due = false;
     h->refuses = true; /* a timer that the drop arms would meet ours in the same place */
     if (h->has_timer)
-        h->type->message->drop(timer_message_of(h));
+        type_of(h)->message.drop(timer_message_of(h));
     h->has_timer = false;
     h->refuses = false;
 }
@@ -235,7 +243,7 @@ static void end(struct tri_worker *w, struct tri_handler *h, int result)
     if (h->outbox)
         outbox_discard(h);
     tr_mpsc_rx_close(&rx); /* drops what is queued */
-    h->type->drop_self(state_of(h));
+    type_of(h)->drop_self(state_of(h));
     tri_scope_remove(h->a.scope, &h->a, result, false);
     w->handler = NULL;
     tri_mpsc_unref(box);
@@ -331,9 +339,9 @@ static enum step outbox_flush(struct tri_handler *h)
 /* Runs the function for *@m and drops what it left. */
 static enum step deliver(struct tri_worker *w, struct tri_handler *h, void *m)
 {
-    int r = h->type->run(state_of(h), m);
+    int r = type_of(h)->run(state_of(h), m);
 
-    h->type->message->drop(m);
+    type_of(h)->message.drop(m);
     if (r < 0 || h->stopping) {
         end(w, h, r < 0 ? r : 0);
         return GONE;
@@ -345,7 +353,7 @@ static enum step deliver(struct tri_worker *w, struct tri_handler *h, void *m)
 static int next(struct tri_handler *h, void *m)
 {
     if (h->timer_due) {
-        memcpy(m, timer_message_of(h), h->type->message->size);
+        memcpy(m, timer_message_of(h), type_of(h)->message.size);
         h->timer_due = h->has_timer = false;
         return 0;
     }
@@ -428,17 +436,16 @@ static struct tri_handler *handler_new(const struct tri_handler_type *type, void
                                        const struct tr_handler_opts *opts)
 {
     size_t capacity = opts && opts->capacity ? opts->capacity : CAPACITY;
-    size_t state_at = align_up(BOX_AT + tri_mpsc_size(type->message, capacity), type->self_align);
-    size_t timer_at = align_up(state_at + type->self_size, type->message->align);
-    size_t name_at = align_up(timer_at + type->message->size, sizeof(char *));
+    size_t state_at = align_up(BOX_AT + tri_mpsc_size(&type->message, capacity), type->self_align);
+    size_t timer_at = align_up(state_at + type->self_size, type->message.align);
+    size_t name_at = align_up(timer_at + type->message.size, sizeof(char *));
     struct tri_handler *h =
-        record_get(opts && opts->name ? name_at + sizeof(char *) : timer_at + type->message->size);
+        record_get(opts && opts->name ? name_at + sizeof(char *) : timer_at + type->message.size);
 
     if (!h)
         return NULL;
     h->state_at = (uint16_t)state_at;
     h->timer_message_at = (uint16_t)timer_at;
-    h->type = type;
     h->outbox = NULL;
     h->timer.links.next = NULL;
     h->timer.owner = TRI_KIND_HANDLER;
@@ -451,7 +458,7 @@ static struct tri_handler *handler_new(const struct tri_handler_type *type, void
         memcpy((char *)h + name_at, &opts->name, sizeof opts->name);
     /* relaxed: published with the scope's list and the queue. */
     atomic_store_explicit(&h->a.wakee.word, TRI_READY, memory_order_relaxed);
-    (void)tri_mpsc_init_at(box_of(h), type->message, capacity);
+    (void)tri_mpsc_init_at(box_of(h), &type->message, capacity);
     memcpy(state_of(h), self, type->self_size);
     memset(self, 0, type->self_size);
     return h;
@@ -549,7 +556,7 @@ int tr_handler_timer(const struct tri_handler_type *type, tr_time at, void *m)
     struct tri_handler *h = running();
     struct tri_worker *w = tri_worker_self();
 
-    if (!h || h->type->run != type->run)
+    if (!h || type_of(h) != type)
         return refuse_stranger("a handler's timer form");
     at &= ~TR_DRAIN_BIT;
     if (at < TR_NEVER && !m)
@@ -559,8 +566,8 @@ int tr_handler_timer(const struct tri_handler_type *type, tr_time at, void *m)
     timer_discard(w, h);
     if (at >= TR_NEVER)
         return 0;
-    memcpy(timer_message_of(h), m, type->message->size);
-    memset(m, 0, type->message->size);
+    memcpy(timer_message_of(h), m, type->message.size);
+    memset(m, 0, type->message.size);
     h->has_timer = true;
     h->a.wakee.pinned = true; /* until it has fired and the handler runs */
     tri_wheel_insert(&w->wheel, &h->timer, at);

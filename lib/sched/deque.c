@@ -114,3 +114,24 @@ struct tri_actor *tri_deque_steal(struct tri_deque *d)
         return NULL;
     return a;
 }
+
+size_t tri_deque_steal_many(struct tri_deque *d, struct tri_actor **ret, size_t n)
+{
+    struct tri_deque_array *array;
+    /* acquire, all: as in tri_deque_steal(); nobody takes, so top alone decides, and without a
+     * take there is no store of bottom whose order against top would matter. */
+    long long t = atomic_load_explicit(&d->top, memory_order_acquire), b;
+
+    do {
+        b = atomic_load_explicit(&d->bottom, memory_order_acquire);
+        if (t >= b)
+            return 0;
+        n = (size_t)(b - t) < n ? (size_t)(b - t) : n;
+        array = atomic_load_explicit(&d->array, memory_order_acquire);
+        /* relaxed: the slots may be stale if top has moved; then the exchange below fails. */
+        for (size_t i = 0; i < n; i++)
+            ret[i] = atomic_load_explicit(&array->slot[((size_t)t + i) & array->mask],
+                                          memory_order_relaxed);
+    } while (!atomic_compare_exchange_weak(&d->top, &t, t + (long long)n));
+    return n;
+}

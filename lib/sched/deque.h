@@ -81,4 +81,10 @@ struct tri_actor *tri_deque_take(struct tri_deque *d);
 /* The oldest, or NULL: empty, or another thief was quicker. Anybody. */
 struct tri_actor *tri_deque_steal(struct tri_deque *d);
 
+/*
+ * The oldest, up to @n of them, to @ret; returns how many. Anybody, but only from a deque whose
+ * owner never takes, and steals himself: a take moves the bottom past several at once unseen.
+ */
+size_t tri_deque_steal_many(struct tri_deque *d, struct tri_actor **ret, size_t n);
+
 #endif /* TRI_SCHED_DEQUE_H */

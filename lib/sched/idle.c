@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* idle.c - see idle.h: spinning, napping, stealing, sleeping, starting threads. */
+/* idle.c - see idle.h: spinning, napping, sleeping, starting threads. */
 #include "config.h"
 
 #include <errno.h>
@@ -12,17 +12,15 @@
 #include "mem/fault.h"
 #include "sched/idle.h"
 #include "sched/scope.h"
+#include "sched/steal.h"
 
 enum {
     SPIN_MAX = 64,   /* pauses: some 3 µs */
     SPIN_MIN = 4,
     NAPS = 20,       /* without a sight of backlog, then sleep */
-    STEAL_MAX = 128, /* actors taken at once */
-    SHYNESS_MAX = 63,
 };
 
 static const tr_time NAP = TR_US(50);
-static const tr_time WORTH = TR_US(1); /* of a stolen actor's run */
 static const tr_time TRIM_AFTER = TR_MS(2);
 
 static void (*_Atomic idle_fn)(void);
@@ -146,7 +144,7 @@ void tri_idle_deadlock(struct tri_worker *w)
     tri_actor_cancel(&rt->root_task->a); /* it is in no scope's list */
 }
 
-/* ---- stealing ---- */
+/* ---- waiting ---- */
 
 static tr_time after(struct tri_worker *w, tr_time span)
 {
@@ -154,92 +152,6 @@ static tr_time after(struct tri_worker *w, tr_time span)
 
     return b->ops->now(b) + span;
 }
-
-/* What an idle worker saw at its last look: the top of each stealable queue. */
-struct sight {
-    long long top[TRI_WORKERS_MAX][2];
-    bool backlog;      /* of this look */
-    unsigned patience; /* chances to steal that it still lets pass */
-};
-
-static void steal_run(struct tri_worker *w, struct tri_deque *from, struct tri_deque *to)
-{
-    size_t n = (tri_deque_len(from) + 1) / 2;
-    struct tri_actor *a;
-
-    for (n = n < STEAL_MAX ? n : STEAL_MAX; n > 0; n--) {
-        if (tri_deque_is_full(to) && tri_deque_grow(to) < 0)
-            break;
-        a = tri_deque_steal(from);
-        if (!a)
-            break;
-        tri_actor_moves(a, w);
-        tri_deque_push(to, a);
-        w->n_stolen++;
-    }
-    w->stolen_at = after(w, 0);
-}
-
-/*
- * Stealing pays if what was stolen keeps the thief busy. Actors that run for less than the cache
- * lines of their scope take to travel are better left where they are: after such a theft the
- * thief lets twice as many chances pass as the last time.
- */
-static unsigned patience(struct tri_worker *w)
-{
-    if (w->n_stolen > 0) {
-        bool poor = after(w, 0) - w->stolen_at < (tr_time)w->n_stolen * WORTH;
-
-        w->shyness = !poor ? 0 : w->shyness < SHYNESS_MAX ? w->shyness * 2 + 1 : w->shyness;
-        w->n_stolen = 0;
-    }
-    return w->shyness;
-}
-
-/* Takes from one queue of another worker what has been there since the last look. */
-static void steal_aged(struct tri_worker *w, struct tri_deque *from, struct tri_deque *to,
-                       long long *seen, struct sight *s)
-{
-    long long top;
-
-    if (tri_deque_len(from) == 0) {
-        *seen = -1;
-        return;
-    }
-    s->backlog = true;
-    /* relaxed: compared with itself only. */
-    top = atomic_load_explicit(&from->top, memory_order_relaxed);
-    if (top == *seen && s->patience > 0)
-        s->patience--;
-    else if (top == *seen)
-        steal_run(w, from, to);
-    *seen = top;
-}
-
-static bool has_work(struct tri_worker *w)
-{
-    return w->lifo || w->overflow || !tri_runq_is_empty(&w->own) ||
-           !tri_runq_is_empty(&w->late) || tri_deque_len(&w->fresh) > 0 ||
-           tri_deque_len(&w->hot) > 0 || !tri_inbox_is_idle(&w->inbox);
-}
-
-static void look(struct tri_worker *w, struct sight *s)
-{
-    struct tri_runtime *rt = w->rt;
-
-    s->backlog = false;
-    for (unsigned k = 1; k < rt->n_worker; k++) {
-        unsigned i = (w->index + k) % rt->n_worker;
-        struct tri_worker *v = rt->workers[i];
-
-        steal_aged(w, &v->fresh, &w->fresh, &s->top[i][0], s);
-        steal_aged(w, &v->hot, &w->hot, &s->top[i][1], s);
-        if (has_work(w))
-            return;
-    }
-}
-
-/* ---- waiting ---- */
 
 /* Waits a moment for the inbox; longer where that paid off lately. */
 static bool spin(struct tri_worker *w)
@@ -311,7 +223,7 @@ static void sleep_or_trim(struct tri_worker *w)
         return;
     }
     doze(w, after(w, TRIM_AFTER), true);
-    if (!has_work(w))
+    if (!tri_worker_has_work(w))
         w->trimmed = tri_stack_trim(&w->stacks, TRI_STACK_HOT / 4) == 0;
 }
 
@@ -319,7 +231,7 @@ void tri_idle(struct tri_worker *w)
 {
     struct tri_runtime *rt = w->rt;
     void (*flush)(void);
-    struct sight s;
+    struct tri_sight s;
     unsigned naps = 0;
 
     flush = atomic_load_explicit(&idle_fn, memory_order_relaxed);
@@ -331,16 +243,15 @@ void tri_idle(struct tri_worker *w)
         rt->first_idle = NULL;
         fn(rt);
     }
-    memset(s.top, 0xff, rt->n_worker * sizeof s.top[0]);
-    s.patience = patience(w);
+    tri_steal_begin(w, &s);
     tri_worker_maintain(w, true);
-    while (!has_work(w) && !atomic_load_explicit(&rt->stopping, memory_order_acquire)) {
+    while (!tri_worker_has_work(w) && !atomic_load_explicit(&rt->stopping, memory_order_acquire)) {
         if (rt->n_worker == 1) {
             sleep_or_trim(w);
             continue;
         }
-        look(w, &s);
-        if (has_work(w) || (rt->spins && spin(w)))
+        tri_steal_look(w, &s);
+        if (tri_worker_has_work(w) || (rt->spins && spin(w)))
             break;
         if (s.backlog)
             naps = 1;

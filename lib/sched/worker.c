@@ -142,7 +142,7 @@ void tri_worker_maintain(struct tri_worker *w, bool force_poll)
 
 /* ---- queues ---- */
 
-static void overflow_push(struct tri_worker *w, struct tri_actor *a)
+void tri_overflow_push(struct tri_worker *w, struct tri_actor *a)
 {
     a->link = w->overflow;
     w->overflow = a;
@@ -152,7 +152,7 @@ static void overflow_push(struct tri_worker *w, struct tri_actor *a)
 static void share(struct tri_worker *w, struct tri_deque *d, struct tri_actor *a)
 {
     if (tri_unlikely(tri_deque_is_full(d)) && tri_deque_grow(d) < 0) {
-        overflow_push(w, a);
+        tri_overflow_push(w, a);
         return;
     }
     tri_deque_push(d, a);
@@ -189,7 +189,7 @@ static void ready_here(struct tri_worker *w, struct tri_actor *a)
         /* Movable. Its timer is in our wheel: take it out while the task is still ours. */
         tri_wheel_remove(&w->wheel, &t->frame->timer);
         if (t == w->task || t == w->hidden) { /* we stand on its stack: not for thieves */
-            overflow_push(w, a);
+            tri_overflow_push(w, a);
             return;
         }
     }
@@ -352,6 +352,13 @@ int tri_worker_place(struct tri_runtime *rt, struct tri_worker *from, struct tri
     else
         inbox_push(w, a, from);
     return 0;
+}
+
+bool tri_worker_has_work(struct tri_worker *w)
+{
+    return w->lifo || w->overflow || !tri_runq_is_empty(&w->own) ||
+           !tri_runq_is_empty(&w->late) || tri_deque_len(&w->fresh) > 0 ||
+           tri_deque_len(&w->hot) > 0 || !tri_inbox_is_idle(&w->inbox);
 }
 
 /* ---- picking ---- */

@@ -63,7 +63,10 @@ struct tri_worker {
     tr_time polled_at;           /* when descriptors were looked at */
     unsigned n_stolen;           /* at the last theft, until it was judged */
     unsigned shyness;            /* chances to steal to let pass: see idle.c */
+    unsigned patience;           /* as many of them are left */
     tr_time stolen_at;
+    tr_time victim_run;          /* an actor's mean run where the last theft was; 0: unknown */
+    unsigned greed;              /* actors to take at once */
     const void *parked_pc;       /* where the receive that parked last returns to */
     bool trimmed;                /* free stacks hold no pages that could go */
     unsigned spin;               /* pauses before it sleeps */
@@ -260,6 +263,12 @@ void tri_worker_maintain(struct tri_worker *w, bool force_poll);
 
 /* Waits for events until @deadline and delivers them. */
 void tri_worker_poll(struct tri_worker *w, tr_time deadline);
+
+/* Something for @w itself to run or take in. Owner. */
+bool tri_worker_has_work(struct tri_worker *w);
+
+/* Keeps @a, which is READY, where no memory is needed; it runs when little else is left. Owner. */
+void tri_overflow_push(struct tri_worker *w, struct tri_actor *a);
 
 /* Makes @a, which has just been stolen, an actor of @w. */
 void tri_actor_moves(struct tri_actor *a, struct tri_worker *w);

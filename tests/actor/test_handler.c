@@ -524,7 +524,7 @@ STEP_TEST(handler, the_outbox_of_one_whose_addressee_goes_is_dropped_and_it_goes
     tr_mpsc_rx rx;
     ctr_ref front = start_with(root, NULL, &back);
 
-    need_eq(tr_mpsc_new(&ctr_tri_type, 1, &back.ref.end, &rx), 0);
+    need_eq(tr_mpsc_new(&ctr_tri_handler.message, 1, &back.ref.end, &rx), 0);
     tell(&front, OP_FORWARD, 1);
     tell(&front, OP_FORWARD, 2);
     tell(&front, OP_ADD, 3);
@@ -546,7 +546,7 @@ STEP_TEST(handler, a_cancel_with_a_message_in_the_outbox_drops_it_once)
     tr_mpsc_rx rx;
     ctr_ref front = start_with(&s, NULL, &back);
 
-    need_eq(tr_mpsc_new(&ctr_tri_type, 1, &back.ref.end, &rx), 0);
+    need_eq(tr_mpsc_new(&ctr_tri_handler.message, 1, &back.ref.end, &rx), 0);
     tell(&front, OP_FORWARD, 1);
     tell(&front, OP_FORWARD, 2);
     tell(&front, OP_ADD, 3);
@@ -567,7 +567,7 @@ STEP_TEST(handler, room_lets_the_outbox_go)
     ctr_ref front = start_with(root, NULL, &back);
     struct msg m;
 
-    need_eq(tr_mpsc_new(&ctr_tri_type, 1, &back.ref.end, &rx), 0);
+    need_eq(tr_mpsc_new(&ctr_tri_handler.message, 1, &back.ref.end, &rx), 0);
     for (unsigned i = 1; i <= 5; i++)
         tell(&front, OP_FORWARD, i);
     for (unsigned i = 1; i <= 5; i++) {

@@ -69,6 +69,34 @@ TR_TEST(deque, the_last_one_is_taken_or_stolen_once)
     check_eq(tri_deque_take(&q), &actor[2], "it works on after both ends were empty");
 }
 
+TR_TEST(deque, many_are_stolen_in_order_and_no_more_than_there_are)
+{
+    struct tri_actor *run[8];
+
+    check_eq(tri_deque_steal_many(&q, run, 8), 0);
+    push(0, 5);
+    check_eq(tri_deque_steal_many(&q, run, 3), 3);
+    for (unsigned i = 0; i < 3; i++)
+        check_eq(run[i], &actor[i]);
+    check_eq(tri_deque_steal_many(&q, run, 8), 2);
+    check_eq(run[1], &actor[4]);
+    check_eq(tri_deque_len(&q), 0);
+    push(5, 6);
+    check_eq(tri_deque_steal(&q), &actor[5], "it works on after it was emptied at once");
+}
+
+TR_TEST(deque, many_are_stolen_across_the_end_of_the_ring)
+{
+    struct tri_actor *run[FIRST_SIZE];
+
+    push(0, 40);
+    need_eq(tri_deque_steal_many(&q, run, 40), 40);
+    push(40, 40 + FIRST_SIZE);
+    need_eq(tri_deque_steal_many(&q, run, FIRST_SIZE), FIRST_SIZE);
+    for (unsigned i = 0; i < FIRST_SIZE; i++)
+        check_eq(run[i], &actor[40 + i]);
+}
+
 TR_TEST(deque, it_is_full_at_its_size_and_not_before)
 {
     for (unsigned i = 0; i < FIRST_SIZE; i++) {

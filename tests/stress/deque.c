@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * deque.c - one owner that pushes, takes and grows against thieves; each actor must leave the
- * deque exactly once. What a push published (the payload) must be seen by whoever gets it.
+ * deque exactly once. What a push published (the payload) must be seen by whoever gets it. Every
+ * other round nobody takes: then the owner steals, too, and thieves steal many at once.
  */
 #include "config.h"
 
@@ -27,6 +28,11 @@ static void got(struct tri_actor *a)
     atomic_fetch_sub_explicit(&n_left, 1, memory_order_relaxed);
 }
 
+static bool takes(void)
+{
+    return generation % 2 == 0;
+}
+
 static void own(struct stress_thread *t)
 {
     struct tri_actor *a;
@@ -41,7 +47,8 @@ static void own(struct stress_thread *t)
                 abort();
             tri_deque_push(&q, &actor[next]);
         }
-        for (n = tri_rand_below(&t->rand, 20); n > 0 && (a = tri_deque_take(&q)); n--)
+        for (n = tri_rand_below(&t->rand, 20);
+             n > 0 && (a = takes() ? tri_deque_take(&q) : tri_deque_steal(&q)); n--)
             got(a);
     }
 }
@@ -57,11 +64,25 @@ static void steal(struct stress_thread *t)
     }
 }
 
+static void steal_many(struct stress_thread *t)
+{
+    struct tri_actor *run[16];
+
+    while (atomic_load_explicit(&n_left, memory_order_relaxed) > 0) {
+        size_t n = tri_deque_steal_many(&q, run, 1 + tri_rand_below(&t->rand, 16));
+
+        for (size_t i = 0; i < n; i++)
+            got(run[i]);
+    }
+}
+
 static void one_round(void)
 {
     void (*fns[1 + N_THIEF])(struct stress_thread *) = { own, steal, steal, steal };
 
     generation++;
+    if (!takes())
+        fns[1] = fns[3] = steal_many;
     atomic_store(&n_left, N_ACTOR);
     if (tri_deque_init(&q) < 0)
         abort();

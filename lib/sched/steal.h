@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * steal.h - what an idle worker takes from the others, and when.
+ *
+ * An actor may be stolen if it was in its queue at two looks of the thief, a nap apart: what its
+ * own worker runs sooner stays there. Then
+ *
+ *   handlers, movable tasks   half of them, at once: they may go back the same way
+ *   unstarted tasks           for life, so with more care: if nobody has come to the oldest, or
+ *                             if their worker takes more than a microsecond for each task
+ *
+ * and each theft is judged by how long it kept the thief busy (judge() in steal.c).
+ */
+#ifndef TRI_SCHED_STEAL_H
+#define TRI_SCHED_STEAL_H
+
+#include "sched/runtime.h"
+#include "sched/worker.h"
+
+/* What an idle worker has seen since it has been idle. */
+struct tri_sight {
+    struct tri_seen {
+        long long fresh_top, fresh_bottom, hot_bottom; /* -1: not seen yet */
+        unsigned tick;
+    } of[TRI_WORKERS_MAX];
+    tr_time at;
+    bool backlog; /* another worker had some at the last look */
+};
+
+/* @w has just become idle: judges what it has stolen before; nothing is seen yet. */
+void tri_steal_begin(struct tri_worker *w, struct tri_sight *s);
+
+/* A look at the other workers, and a theft where one is due. */
+void tri_steal_look(struct tri_worker *w, struct tri_sight *s);
+
+#endif /* TRI_SCHED_STEAL_H */
