@@ -257,7 +257,8 @@ static void result_fill(struct tri_runtime *rt, int result, struct tri_main_resu
 static int watchers_begin(struct tri_runtime *rt, struct tri_main_result *main)
 {
     if (!main) {
-        rt->first_idle = rt->conductor ? start_lazily : NULL;
+        rt->born = rt->backend->ops->now(rt->backend);
+        atomic_init(&rt->watch, rt->conductor ? start_lazily : NULL);
         return 0;
     }
     tri_signal_set_main(rt->conductor);

@@ -121,6 +121,18 @@ void tri_worker_rouse_all(struct tri_runtime *rt)
     }
 }
 
+void tri_idle_conduct(struct tri_runtime *rt)
+{
+    void (*fn)(struct tri_runtime *);
+
+    /* relaxed, both: a constant function, set before any worker ran; one of them takes it. */
+    if (tri_likely(!atomic_load_explicit(&rt->watch, memory_order_relaxed)))
+        return;
+    fn = atomic_exchange_explicit(&rt->watch, NULL, memory_order_relaxed);
+    if (fn)
+        fn(rt);
+}
+
 void tri_idle_watch(struct tri_runtime *rt)
 {
     /* A token, no data. seq_cst: before the look at the sleep marks; pairs with is_wanted(). */
@@ -325,12 +337,8 @@ void tri_idle(struct tri_worker *w)
     flush = atomic_load_explicit(&idle_fn, memory_order_relaxed);
     if (flush)
         flush();
-    if (w->index == 0 && tri_unlikely(rt->first_idle != NULL)) { /* worker 0 alone looks */
-        void (*fn)(struct tri_runtime *) = rt->first_idle;
-
-        rt->first_idle = NULL;
-        fn(rt);
-    }
+    if (w->index == 0)
+        tri_idle_conduct(rt);
     memset(s.top, 0xff, rt->n_worker * sizeof s.top[0]);
     s.patience = patience(w);
     tri_worker_maintain(w, true);
@@ -356,6 +364,7 @@ void tri_idle(struct tri_worker *w)
             atomic_store_explicit(&rt->watching, true, memory_order_relaxed);
             continue;
         }
+        tri_idle_conduct(rt);
         sleep_or_trim(w);
         /* Summoned to watch, or woken for an actor: the first look tells. */
         naps = atomic_load_explicit(&rt->watching, memory_order_relaxed) ? 1 : 0;
