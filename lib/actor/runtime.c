@@ -282,6 +282,7 @@ static int run_root(struct tri_runtime *rt, tr_run_fn *fn, void *arg,
     if (!rt->root)
         return -ENOMEM;
     rt->root_task = t;
+    t->a.spawn_pc = rt->caller;
     tri_scope_adopt(rt->root, t);
     w->started = true;
     atomic_init(&rt->n_started, 1);
@@ -387,9 +388,9 @@ static int run_backend(struct tri_runtime *rt, tr_run_fn *fn, void *arg,
 }
 
 int tri_run(const struct tr_runtime_opts *opts, tr_run_fn *fn, void *arg,
-            struct tri_main_result *ret_result)
+            struct tri_main_result *ret_result, const void *caller)
 {
-    struct tri_runtime rt = { .n_worker = 0 };
+    struct tri_runtime rt = { .caller = caller };
     int r;
 
     if (!fn)
@@ -428,12 +429,12 @@ int tri_run(const struct tr_runtime_opts *opts, tr_run_fn *fn, void *arg,
 
 int tr_run_with(const struct tr_runtime_opts *opts, tr_run_fn *fn, void *arg)
 {
-    return tri_run(opts, fn, arg, NULL);
+    return tri_run(opts, fn, arg, NULL, __builtin_return_address(0));
 }
 
 int tr_run(tr_run_fn *fn, void *arg)
 {
-    return tr_run_with(NULL, fn, arg);
+    return tri_run(NULL, fn, arg, NULL, __builtin_return_address(0));
 }
 
 unsigned tr_worker_count(void)

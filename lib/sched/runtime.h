@@ -33,6 +33,7 @@ struct tri_runtime {
     struct tri_shutdown *shutdown;   /* who waits for the level */
     struct tri_signals *signals;     /* kept subscriptions */
     tr_time born;
+    const void *caller;              /* of tr_run() or tr_main() */
     struct tri_scope *root;
     struct tri_task *root_task;
     bool virtual_time;               /* the simulator */

@@ -220,9 +220,10 @@ static inline bool tri_wait_may_be_over(struct tri_task *self, tr_time deadline)
             (TRI_CANCEL | TRI_DRAIN));
 }
 
-int tri_wait_enter_slow(struct tri_task *self);
+int tri_wait_enter_slow(struct tri_task *self, const char *what);
 
-static inline int tri_wait_enter(struct tri_task *self)
+/* The first step of a wait; @what names the call if it has to be refused. */
+static inline int tri_wait_enter_as(struct tri_task *self, const char *what)
 {
     /* relaxed, both: see tri_wait_enter_slow(). */
     if (tri_likely(self &&
@@ -230,8 +231,11 @@ static inline int tri_wait_enter(struct tri_task *self)
                      TRI_CANCEL) &&
                    --atomic_load_explicit(&self->a.home, memory_order_relaxed)->budget > 0))
         return 0;
-    return tri_wait_enter_slow(self);
+    return tri_wait_enter_slow(self, what);
 }
+
+/* For a public function, whose name is told. */
+#define tri_wait_enter(self) tri_wait_enter_as((self), __func__)
 
 /* Steps that every arrival on a stack begins with. */
 static inline void tri_worker_arrive(struct tri_worker *w)
