@@ -333,6 +333,8 @@ static enum step deliver(struct tri_worker *w, struct tri_handler *h, void *m)
 {
     int r = h->type->run(state_of(h), m);
 
+    if (tri_unlikely(tri_is_forked()))
+        tri_forked_leave(r);
     h->type->message->drop(m);
     if (r < 0 || h->stopping) {
         end(w, h, r < 0 ? r : 0);
@@ -478,6 +480,8 @@ int tr_handler_spawn(tr_scope *scope, const struct tri_handler_type *type, void 
 
     if (!scope || !self || (opts && opts->capacity > (size_t)1 << 31))
         return refuse(type, self, -EINVAL);
+    if (tri_unlikely(!w) && tri_is_forked())
+        return refuse(type, self, -EOWNERDEAD);
     (void)pthread_once(&once, hooks_set);
     r = tri_scope_use(scope);
     if (r < 0)

@@ -220,6 +220,8 @@ static int root_run(void *arg)
                        .impl = rt->root };
 
     *root->ret_result = root->fn(&scope, root->arg);
+    if (tri_unlikely(tri_is_forked()))
+        return *root->ret_result;
     tr_scope_end(&scope);
     /* relaxed: the loop of this very worker reads it next; the others are told by the join. */
     atomic_store_explicit(&rt->stopping, true, memory_order_relaxed);

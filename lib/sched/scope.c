@@ -271,7 +271,7 @@ void tri_scope_cancel(struct tri_scope *s)
 
 void tr_scope_cancel(tr_scope *s)
 {
-    if (!s)
+    if (!s || tri_is_forked()) /* a forked child: the locks are not its own */
         return;
     if (s->impl)
         tri_scope_cancel(s->impl);
@@ -337,6 +337,12 @@ static int outcome(struct tri_scope *s)
     return r;
 }
 
+/* What is said to others than the owner. */
+static int stranger(void)
+{
+    return tri_is_forked() ? -EOWNERDEAD : -EPERM;
+}
+
 int tr_scope_join(tr_scope *s, tr_time deadline)
 {
     tr_arm arm = tr_scope_join_arm(s);
@@ -345,7 +351,7 @@ int tr_scope_join(tr_scope *s, tr_time deadline)
     if (!s)
         return -EINVAL;
     if (!is_owner(s))
-        return -EPERM;
+        return stranger();
     if (!arm.ops)
         return 0;
     r = tri_wait(&arm, deadline);
@@ -375,7 +381,7 @@ int tr_scope_drain(tr_scope *s, tr_time deadline)
     if (!s)
         return -EINVAL;
     if (!is_owner(s))
-        return -EPERM;
+        return stranger();
     if (!arm.ops)
         return 0;
     tri_scope_drain(s->impl);
@@ -393,7 +399,7 @@ void tr_scope_end(tr_scope *s)
     struct tri_scope *impl;
     int failure;
 
-    if (!s || !s->impl)
+    if (!s || !s->impl || tri_is_forked())
         return;
     impl = s->impl;
     if (!is_owner(s)) {

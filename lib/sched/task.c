@@ -19,6 +19,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "mem/alloc.h"
@@ -418,6 +419,12 @@ static _Noreturn void leave(struct tri_worker *w, struct tri_frame *f, struct tr
     __builtin_unreachable();
 }
 
+_Noreturn void tri_forked_leave(int result)
+{
+    TRI_ASSERT(tri_is_forked());
+    _exit(result < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+}
+
 void tri_task_main(void *arg)
 {
     struct tri_task *t = arg;
@@ -431,6 +438,8 @@ void tri_task_main(void *arg)
         int r = t->type->run(tri_task_arg(t));
 
         w = tri_worker_self();
+        if (tri_unlikely(!w))
+            tri_forked_leave(r);
         if (tri_unlikely(!tri_stack_canary_ok(f->stack_top)))
             tri_fault_canary(f->stack_top);
         tri_task_end(t, r);

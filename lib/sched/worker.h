@@ -247,6 +247,9 @@ static inline void tri_worker_arrive(struct tri_worker *w)
     }
 }
 
+/* The end of a forked child whose actor has returned: there is nobody left to go on. */
+_Noreturn void tri_forked_leave(int result);
+
 /* lib/sched/task.c: the body of a started task. */
 void tri_task_main(void *arg);
 
