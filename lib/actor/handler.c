@@ -536,6 +536,8 @@ int tr_handler_post(tr_mpsc_tx *to, void *m)
     r = tr_mpsc_try_send(to, m);
     if (r != -EAGAIN || h->outbox)
         return r;
+    if (to->chan == box_of(h))
+        return -EDEADLK; /* only we could make room, and with a full outbox we would not */
     o = tri_mem_alloc(sizeof *o);
     if (!o)
         return -ENOMEM;
