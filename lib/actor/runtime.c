@@ -166,17 +166,20 @@ static void workers_free(struct tri_runtime *rt)
 
 static int workers_make(struct tri_runtime *rt)
 {
-    int r = 0;
+    int r = tri_task_setup();
 
+    if (r == 0)
+        r = tri_scope_setup();
+    if (r < 0)
+        return r;
     rt->workers = tri_mem_alloc(rt->n_worker * sizeof *rt->workers);
     if (!rt->workers)
         return -ENOMEM;
     for (unsigned i = 0; i < rt->n_worker && r == 0; i++) {
-        struct tri_worker *w = aligned_alloc(64, (sizeof *w + 63) / 64 * 64);
+        struct tri_worker *w = tri_mem_alloc_lines(sizeof *w);
 
         if (!w)
             return -ENOMEM;
-        memset(w, 0, sizeof *w);
         rt->workers[i] = w;
         r = tri_worker_init(w, rt, i);
     }
@@ -267,6 +270,26 @@ static int watchers_begin(struct tri_runtime *rt, struct tri_main_result *main)
     return tri_conductor_start(rt);
 }
 
+/* The root task and its scope. Returns 0 or -ENOMEM. */
+static int root_make(struct tri_runtime *rt, struct tri_worker *w, struct root *root)
+{
+    struct tri_task *t = tri_task_new_root(rt, w, &root_type, root, NULL);
+
+    if (!t)
+        return -ENOMEM;
+    rt->root = tri_scope_new(rt, NULL, t,
+                             &(struct tr_scope_opts){ "root", TR_POLICY_COLLECT, 0 });
+    tri_scope_adopt(rt->root, t);
+    if (!rt->root) {
+        tri_task_discard(w, t, -ENOMEM);
+        tr_task_close(&(struct tr_task){ t });
+        return -ENOMEM;
+    }
+    rt->root_task = t;
+    t->a.spawn_pc = rt->caller;
+    return 0;
+}
+
 static int run_root(struct tri_runtime *rt, tr_run_fn *fn, void *arg,
                     struct tri_main_result *main)
 {
@@ -276,16 +299,11 @@ static int run_root(struct tri_runtime *rt, tr_run_fn *fn, void *arg,
     struct tri_task *t;
 
     tri_tls_worker = w; /* the records come from its caches */
-    t = tri_task_new_root(rt, w, &root_type, &root, NULL);
-    rt->root = t ? tri_scope_new(rt, NULL, t,
-                                 &(struct tr_scope_opts){ "root", TR_POLICY_COLLECT, 0 })
-                 : NULL;
+    r = root_make(rt, w, &root);
     tri_tls_worker = NULL;
-    if (!rt->root)
-        return -ENOMEM;
-    rt->root_task = t;
-    t->a.spawn_pc = rt->caller;
-    tri_scope_adopt(rt->root, t);
+    if (r < 0)
+        return r;
+    t = rt->root_task;
     w->started = true;
     atomic_init(&rt->n_started, 1);
     rt->backend->ops->thread_init(rt->backend);

@@ -3,7 +3,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <pthread.h>
 
 #include "base/log.h"
 #include "sched/scope.h"
@@ -12,16 +11,23 @@
 static const tr_time DEFAULT_BUDGET = TR_S(1);
 
 static struct tri_slab slab;
-static pthread_once_t slab_once = PTHREAD_ONCE_INIT;
+static struct tri_lock setup_lock; /* protects has_slab; nothing is taken inside */
+static bool has_slab;
 
-static void slab_make(void)
+int tri_scope_setup(void)
 {
-    TRI_ASSERT(tri_slab_init(&slab, (sizeof(struct tri_scope) + 15) / 16 * 16) == 0);
+    int r = 0;
+
+    tri_lock_acquire(&setup_lock);
+    if (!has_slab)
+        r = tri_slab_init(&slab, (sizeof(struct tri_scope) + 15) / 16 * 16);
+    has_slab = r == 0;
+    tri_lock_release(&setup_lock);
+    return r;
 }
 
 struct tri_slab *tri_scope_slab(void)
 {
-    (void)pthread_once(&slab_once, slab_make);
     return &slab;
 }
 
