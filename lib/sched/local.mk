@@ -14,4 +14,4 @@ libtroupe_la_SOURCES += \
     lib/sched/wait.c lib/sched/wait.h \
     lib/sched/wakee.h \
     lib/sched/worker.c lib/sched/worker.h
-EXTRA_DIST += tools/gdb/troupe-gdb.py
+dist_pkgdata_DATA += tools/gdb/troupe-gdb.py
