@@ -68,8 +68,13 @@ static int ask(tr_scope *root, void *arg)
 
 int main(int argc, char **argv)
 {
-    int r = argc == 3 ? tr_run(ask, argv) : -EINVAL;
+    int r;
 
+    if (argc != 3) {
+        fprintf(stderr, "usage: ask-reply A B\n");
+        return EXIT_FAILURE;
+    }
+    r = tr_run(ask, argv);
     if (r < 0)
         fprintf(stderr, "ask-reply: %s\n", tr_strerror(r));
     return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

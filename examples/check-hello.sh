@@ -15,7 +15,7 @@ prints()
 }
 
 prints '42; exit 0' ask-reply 6 7
-prints 'ask-reply: invalid argument (EINVAL); exit 1' ask-reply
+prints 'usage: ask-reply A B; exit 1' ask-reply
 prints '1 + 2 + 3 = 6; exit 0' hello-handler
 prints '3 messages, 1 + 2 + 3 = 6; exit 0' hello-mpsc
 prints '6 * 7 = 42; no second value; exit 0' hello-oneshot

@@ -64,9 +64,9 @@ struct tri_handler_type {
  *
  * for use in a handler: as name_try_send, but a message that finds the mailbox of @to full waits
  * in the outbox of the running handler, which takes no further message until there is room:
- * back-pressure without waiting. -EAGAIN: the outbox is taken too.  -EPERM: not in a handler.
- * A message in the outbox of a handler that ends is dropped. Two handlers that post to each
- * other while both are full wait for ever.
+ * back-pressure without waiting. -EAGAIN: the outbox is taken too.  -EDEADLK: the full mailbox is
+ * its own.  -EPERM: not in a handler. A message in the outbox of a handler that ends is dropped.
+ * Two handlers that post to each other while both are full wait for ever.
  *
  *     int name_timer(tr_time at, message *m);
  *

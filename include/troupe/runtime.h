@@ -29,6 +29,9 @@ typedef int tr_app_fn(tr_scope *root, int argc, char **argv);
  * Runs @fn(root scope, @arg) as the root task of a new runtime and waits until it and the whole
  * root scope have ended. When @fn returns, what still runs in the root scope is cancelled. The
  * root scope collects; the root task is not counted in it, but meets its drain and cancel.
+ * Workers are watched for stalls from when one of them is first idle, or looks at the clock
+ * between two slices, as it does each eighth time, after 10 ms. What is missed is a slice without
+ * end among the very first ones while no other worker has started. tr_main() watches at once.
  * Returns:  what @fn returned.  -EINVAL: bad options.  -ENOMEM, -EMFILE, -EAGAIN: the runtime
  *           could not be started.  -EDEADLK: the caller is an actor.  -EOWNERDEAD: a forked child.
  * Callers:  plain threads, several at once.

@@ -11,6 +11,10 @@
  * Declare a scope after whatever its tasks borrow: cleanups run in reverse order. A scope belongs
  * to the task that opened it; others may spawn into it while it is open. It may not be moved once
  * something was spawned into it.
+ *
+ * A spawn into a scope that was cancelled gives -ESHUTDOWN, also when a sibling that failed has
+ * cancelled it. -ESHUTDOWN is a clean end everywhere, and tr_main() exits with 0 for it: who
+ * returns the result of such a spawn hides the failure. tr_scope_join() still has it.
  */
 #ifndef TROUPE_SCOPE_H
 #define TROUPE_SCOPE_H

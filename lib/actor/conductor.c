@@ -15,8 +15,8 @@
  * conductor believes asleep kicks it when it wakes. A thread that starts shows its tid and does
  * the same.
  *
- * With tr_main() it starts at once, else when worker 0 is first idle, a signal is opened or the
- * level is raised. Its thread takes the signals that are handled in this process.
+ * With tr_main() it starts at once, else late (tri_idle_conduct()), or when a signal is opened or
+ * the level is raised; not any more when the workers are about to leave. Its thread takes the signals that are handled in this process.
  */
 #include "config.h"
 
@@ -208,7 +208,10 @@ int tri_conductor_start(struct tri_runtime *rt)
     int r = 0;
 
     tri_lock_acquire(&rt->start_lock);
-    if (!c->started) {
+    /* relaxed: set before the lock was taken to look whether there is a thread to join. */
+    if (!c->started && atomic_load_explicit(&rt->stopping, memory_order_relaxed)) {
+        r = -ESHUTDOWN;
+    } else if (!c->started) {
         r = thread_start(c);
         c->started = r == 0;
     }

@@ -341,6 +341,8 @@ static enum step deliver(struct tri_worker *w, struct tri_handler *h, void *m)
 {
     int r = type_of(h)->run(state_of(h), m);
 
+    if (tri_unlikely(tri_is_forked()))
+        tri_forked_leave(r);
     type_of(h)->message.drop(m);
     if (r < 0 || h->stopping) {
         end(w, h, r < 0 ? r : 0);
@@ -485,6 +487,8 @@ int tr_handler_spawn(tr_scope *scope, const struct tri_handler_type *type, void 
 
     if (!scope || !self || (opts && opts->capacity > (size_t)1 << 31))
         return refuse(type, self, -EINVAL);
+    if (tri_unlikely(!w) && tri_is_forked())
+        return refuse(type, self, -EOWNERDEAD);
     (void)pthread_once(&once, hooks_set);
     r = tri_scope_use(scope);
     if (r < 0)
@@ -539,6 +543,8 @@ int tr_handler_post(tr_mpsc_tx *to, void *m)
     r = tr_mpsc_try_send(to, m);
     if (r != -EAGAIN || h->outbox)
         return r;
+    if (to->chan == box_of(h))
+        return -EDEADLK; /* only we could make room, and with a full outbox we would not */
     o = tri_mem_alloc(sizeof *o);
     if (!o)
         return -ENOMEM;

@@ -4,7 +4,6 @@ libtroupe_la_SOURCES += \
     lib/actor/handler.c \
     lib/actor/level_watch.c \
     lib/actor/main.c \
-    lib/actor/place.c lib/actor/place.h \
     lib/actor/quota.c lib/actor/quota.h \
     lib/actor/report.c lib/actor/report.h \
     lib/actor/runtime.c lib/actor/runtime.h \

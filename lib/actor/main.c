@@ -131,13 +131,13 @@ static void threads_report(void)
     (void)closedir(dir);
 }
 
-/* ---- the public functions ---- */
+/* ---- running ---- */
 
-static int run(const struct tr_runtime_opts *opts, struct app *app)
+static int run(const struct tr_runtime_opts *opts, struct app *app, const void *caller)
 {
     struct tri_main_result out = { .ran = false };
     unsigned held = signals_take();
-    int r = tri_run(opts, app_run, app, &out);
+    int r = tri_run(opts, app_run, app, &out, caller);
 
     signals_give_back(held);
     if (out.ran)
@@ -146,7 +146,8 @@ static int run(const struct tr_runtime_opts *opts, struct app *app)
     return EXIT_FAILURE;
 }
 
-int tr_main_with(const struct tr_runtime_opts *opts, tr_app_fn *app, int argc, char **argv)
+static int run_main(const struct tr_runtime_opts *opts, tr_app_fn *app, int argc, char **argv,
+                    const void *caller)
 {
     struct app a = { app, argc, argv };
     struct tr_runtime_opts o = { 0 };
@@ -167,12 +168,20 @@ int tr_main_with(const struct tr_runtime_opts *opts, tr_app_fn *app, int argc, c
     signals_block();
     threads_report();
     (void)sigaction(SIGPIPE, &ignore, NULL);
-    status = run(&o, &a);
+    status = run(&o, &a, caller);
     atomic_store_explicit(&running, false, memory_order_relaxed);
     return status;
 }
 
+/* ---- the public functions ---- */
+
+int tr_main_with(const struct tr_runtime_opts *opts, tr_app_fn *app, int argc, char **argv)
+{
+    return run_main(opts, app, argc, argv, __builtin_return_address(0));
+}
+
 int tr_main(const char *name, tr_app_fn *app, int argc, char **argv)
 {
-    return tr_main_with(&(struct tr_runtime_opts){ .name = name }, app, argc, argv);
+    return run_main(&(struct tr_runtime_opts){ .name = name }, app, argc, argv,
+                    __builtin_return_address(0));
 }

@@ -3,17 +3,25 @@
  * quota.c - see quota.h. /proc/self/cgroup names the group of each hierarchy, "0::/path" in
  * version 2 and "4:cpu,cpuacct:/path" in version 1. In a container the path may be the host's, and
  * not there; what is there then is the root, which is the container's own group.
+ *
+ * Reads into buffers of its own: streams would allocate.
  */
 #include "config.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "actor/quota.h"
 
-enum { PATH_BYTES = 1024 };
+enum {
+    PATH_BYTES = 4096 + 32, /* of the mount and the group */
+    LIST_BYTES = 4096,      /* some dozen groups; what is longer is not looked at */
+};
 
 static int cpus(long long quota, long long period)
 {
@@ -22,20 +30,35 @@ static int cpus(long long quota, long long period)
     return n < INT_MAX ? (int)n : INT_MAX;
 }
 
+/* Reads a small file as a string; false: it is not there, or empty. */
+static bool content(const char *path, char *buf, size_t n)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    size_t len = 0;
+    ssize_t r = 0;
+
+    if (fd < 0)
+        return false;
+    while (len < n - 1 && (r = read(fd, buf + len, n - 1 - len)) > 0)
+        len += (size_t)r;
+    (void)close(fd);
+    buf[len] = '\0';
+    return len > 0;
+}
+
 /* Reads @n numbers from a file of @dir; false: it is not there, or says something else. */
 static bool numbers(const char *dir, const char *name, int n, long long *a, long long *b)
 {
-    char path[PATH_BYTES + 32];
-    bool ok;
-    FILE *f;
+    char path[PATH_BYTES + 32], text[64], *end;
 
     (void)snprintf(path, sizeof path, "%s/%s", dir, name);
-    f = fopen(path, "re");
-    if (!f)
+    if (!content(path, text, sizeof text))
         return false;
-    ok = fscanf(f, n == 1 ? "%lld" : "%lld %lld", a, b) == n;
-    (void)fclose(f);
-    return ok;
+    *a = strtoll(text, &end, 10);
+    if (end == text || n == 1)
+        return end != text;
+    *b = strtoll(end, &end, 10);
+    return true;
 }
 
 /* What one group grants. Version 2 says "max" where version 1 says -1. */
@@ -86,7 +109,6 @@ static int line_cpus(char *line)
     if (!path)
         return INT_MAX;
     *path++ = '\0';
-    path[strcspn(path, "\n")] = '\0';
     controllers++;
     if (*controllers == '\0')
         return way_cpus("/sys/fs/cgroup", path, false);
@@ -95,15 +117,14 @@ static int line_cpus(char *line)
 
 int tri_quota_cpus(void)
 {
-    FILE *f = fopen("/proc/self/cgroup", "re");
-    char line[PATH_BYTES - 64]; /* and the mount's name fits too */
+    char text[LIST_BYTES], *line, *rest = NULL;
     int n, least = INT_MAX;
 
-    while (f && fgets(line, sizeof line, f)) {
+    if (!content("/proc/self/cgroup", text, sizeof text))
+        return INT_MAX;
+    for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
         n = line_cpus(line);
         least = n < least ? n : least;
     }
-    if (f)
-        (void)fclose(f);
     return least;
 }

@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "actor/place.h"
 #include "actor/report.h"
 #include "actor/shutdown.h"
 #include "actor/trace.h"
 #include "base/log.h"
+#include "base/place.h"
 #include "mem/alloc.h"
 
 enum {

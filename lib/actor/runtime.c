@@ -166,17 +166,20 @@ static void workers_free(struct tri_runtime *rt)
 
 static int workers_make(struct tri_runtime *rt)
 {
-    int r = 0;
+    int r = tri_task_setup();
 
+    if (r == 0)
+        r = tri_scope_setup();
+    if (r < 0)
+        return r;
     rt->workers = tri_mem_alloc(rt->n_worker * sizeof *rt->workers);
     if (!rt->workers)
         return -ENOMEM;
     for (unsigned i = 0; i < rt->n_worker && r == 0; i++) {
-        struct tri_worker *w = aligned_alloc(64, (sizeof *w + 63) / 64 * 64);
+        struct tri_worker *w = tri_mem_alloc_lines(sizeof *w);
 
         if (!w)
             return -ENOMEM;
-        memset(w, 0, sizeof *w);
         rt->workers[i] = w;
         r = tri_worker_init(w, rt, i);
     }
@@ -220,6 +223,8 @@ static int root_run(void *arg)
                        .impl = rt->root };
 
     *root->ret_result = root->fn(&scope, root->arg);
+    if (tri_unlikely(tri_is_forked()))
+        return *root->ret_result;
     tr_scope_end(&scope);
     /* relaxed: the loop of this very worker reads it next; the others are told by the join. */
     atomic_store_explicit(&rt->stopping, true, memory_order_relaxed);
@@ -257,11 +262,32 @@ static void result_fill(struct tri_runtime *rt, int result, struct tri_main_resu
 static int watchers_begin(struct tri_runtime *rt, struct tri_main_result *main)
 {
     if (!main) {
-        rt->first_idle = rt->conductor ? start_lazily : NULL;
+        rt->born = rt->backend->ops->now(rt->backend);
+        atomic_init(&rt->watch, rt->conductor ? start_lazily : NULL);
         return 0;
     }
     tri_signal_set_main(rt->conductor);
     return tri_conductor_start(rt);
+}
+
+/* The root task and its scope. Returns 0 or -ENOMEM. */
+static int root_make(struct tri_runtime *rt, struct tri_worker *w, struct root *root)
+{
+    struct tri_task *t = tri_task_new_root(rt, w, &root_type, root, NULL);
+
+    if (!t)
+        return -ENOMEM;
+    rt->root = tri_scope_new(rt, NULL, t,
+                             &(struct tr_scope_opts){ "root", TR_POLICY_COLLECT, 0 });
+    tri_scope_adopt(rt->root, t);
+    if (!rt->root) {
+        tri_task_discard(w, t, -ENOMEM);
+        tr_task_close(&(struct tr_task){ t });
+        return -ENOMEM;
+    }
+    rt->root_task = t;
+    t->a.spawn_pc = rt->caller;
+    return 0;
 }
 
 static int run_root(struct tri_runtime *rt, tr_run_fn *fn, void *arg,
@@ -273,15 +299,11 @@ static int run_root(struct tri_runtime *rt, tr_run_fn *fn, void *arg,
     struct tri_task *t;
 
     tri_tls_worker = w; /* the records come from its caches */
-    t = tri_task_new_root(rt, w, &root_type, &root, NULL);
-    rt->root = t ? tri_scope_new(rt, NULL, t,
-                                 &(struct tr_scope_opts){ "root", TR_POLICY_COLLECT, 0 })
-                 : NULL;
+    r = root_make(rt, w, &root);
     tri_tls_worker = NULL;
-    if (!rt->root)
-        return -ENOMEM;
-    rt->root_task = t;
-    tri_scope_adopt(rt->root, t);
+    if (r < 0)
+        return r;
+    t = rt->root_task;
     w->started = true;
     atomic_init(&rt->n_started, 1);
     rt->backend->ops->thread_init(rt->backend);
@@ -386,9 +408,9 @@ static int run_backend(struct tri_runtime *rt, tr_run_fn *fn, void *arg,
 }
 
 int tri_run(const struct tr_runtime_opts *opts, tr_run_fn *fn, void *arg,
-            struct tri_main_result *ret_result)
+            struct tri_main_result *ret_result, const void *caller)
 {
-    struct tri_runtime rt = { .n_worker = 0 };
+    struct tri_runtime rt = { .caller = caller };
     int r;
 
     if (!fn)
@@ -427,12 +449,12 @@ int tri_run(const struct tr_runtime_opts *opts, tr_run_fn *fn, void *arg,
 
 int tr_run_with(const struct tr_runtime_opts *opts, tr_run_fn *fn, void *arg)
 {
-    return tri_run(opts, fn, arg, NULL);
+    return tri_run(opts, fn, arg, NULL, __builtin_return_address(0));
 }
 
 int tr_run(tr_run_fn *fn, void *arg)
 {
-    return tr_run_with(NULL, fn, arg);
+    return tri_run(NULL, fn, arg, NULL, __builtin_return_address(0));
 }
 
 unsigned tr_worker_count(void)

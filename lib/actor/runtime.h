@@ -22,9 +22,12 @@ struct tri_main_result {
     int status;  /* the exit status, if it was */
 };
 
-/* tr_run_with(); @ret_result, not NULL: as the runtime of tr_main(), signals included. */
+/*
+ * tr_run_with(); @ret_result, not NULL: as the runtime of tr_main(), signals included. Reports say
+ * that the root task was spawned at @caller.
+ */
 int tri_run(const struct tr_runtime_opts *opts, tr_run_fn *fn, void *arg,
-            struct tri_main_result *ret_result);
+            struct tri_main_result *ret_result, const void *caller);
 
 /* ---- fork.c: a child of this process must not use what only its parent has ---- */
 

@@ -7,6 +7,7 @@ libtroupe_la_SOURCES += \
     lib/base/list.h \
     lib/base/lock.h \
     lib/base/log.c lib/base/log.h \
+    lib/base/place.c lib/base/place.h \
     lib/base/rand.h \
     lib/base/membarrier.c lib/base/membarrier.h \
     lib/base/relax.h \

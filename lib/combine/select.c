@@ -158,7 +158,7 @@ static int run(tr_time deadline, tr_arm *arms, size_t n, bool rotate)
     struct tri_task *self = tri_self();
     struct select s = { arms, NULL, (unsigned)n, 0 };
     bool enabled = false;
-    int r = tri_wait_enter(self);
+    int r = tri_wait_enter_as(self, "tr_select");
 
     if (r < 0)
         return r;

@@ -159,7 +159,7 @@ int tri_lookup(const struct tri_address_text *parts, tr_time deadline,
 {
     tr_arm arm = { .ops = &lookup_ops };
     struct question *q;
-    int r = tri_wait_enter(tri_self());
+    int r = tri_wait_enter_as(tri_self(), lookup_ops.what);
 
     if (r < 0)
         return r;

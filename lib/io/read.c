@@ -17,7 +17,7 @@ static ssize_t read_some(struct tri_sock *k, void *buf, size_t n, tr_time deadli
 
     if (n > 0 && tri_line_len(&k->line) == 0)
         return tri_stream_read(k, buf, n, deadline);
-    r = tri_wait_enter(tri_self());
+    r = tri_wait_enter_as(tri_self(), "read");
     return r < 0 ? r : (ssize_t)tri_line_take(&k->line, buf, n);
 }
 
@@ -124,7 +124,7 @@ static ssize_t line_length(struct tri_line *l, size_t size)
 
 static ssize_t read_line(struct tri_sock *k, char *line, size_t size, tr_time deadline)
 {
-    ssize_t n, more = tri_wait_enter(tri_self());
+    ssize_t n, more = tri_wait_enter_as(tri_self(), "tr_read_line");
 
     if (more < 0)
         return more;

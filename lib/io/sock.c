@@ -307,7 +307,7 @@ static void expel(struct tri_sock *k, unsigned hold)
 void tr_sock_close(tr_sock *s)
 {
     enum { CLOSER = 1u << 3 }; /* in use: we are still inside */
-    struct tri_sock *k = s->impl;
+    struct tri_sock *k = s ? s->impl : NULL;
     unsigned use;
 
     if (!k)
@@ -329,7 +329,7 @@ void tr_sock_close(tr_sock *s)
 
 int tr_sock_shutdown(tr_sock *s, int how)
 {
-    struct tri_sock *k = s->impl;
+    struct tri_sock *k = s ? s->impl : NULL;
     int r;
 
     if (!k || (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR))
@@ -346,7 +346,7 @@ int tr_sock_shutdown(tr_sock *s, int how)
 
 int tr_sock_fd(const tr_sock *s)
 {
-    return s->impl && s->impl->kind != TRI_SOCK_CUSTOM ? s->impl->fd.fd : -1;
+    return s && s->impl && s->impl->kind != TRI_SOCK_CUSTOM ? s->impl->fd.fd : -1;
 }
 
 int tr_sock_port(const tr_sock *s)
@@ -357,7 +357,7 @@ int tr_sock_port(const tr_sock *s)
     struct tri_backend *b;
     int r;
 
-    if (!s->impl)
+    if (!s || !s->impl)
         return -EINVAL;
     if (s->impl->kind == TRI_SOCK_CUSTOM)
         return -EOPNOTSUPP;

@@ -163,7 +163,7 @@ static ssize_t custom_write(struct tri_sock *k, const void *buf, size_t n, tr_ti
 static int custom_write_all(struct tri_sock *k, const char *at, size_t n, tr_time deadline,
                             size_t *ret_done)
 {
-    int r = tri_wait_enter(tri_self());
+    int r = tri_wait_enter_as(tri_self(), write_ops.what);
     ssize_t w;
 
     *ret_done = 0;
@@ -185,7 +185,7 @@ ssize_t tri_stream_read(struct tri_sock *k, void *buf, size_t n, tr_time deadlin
     int r;
 
     if (k->kind == TRI_SOCK_CUSTOM) {
-        r = tri_wait_enter(tri_self());
+        r = tri_wait_enter_as(tri_self(), read_ops.what);
         return r < 0 ? r : custom_read(k, buf, n, deadline);
     }
     r = tri_wait(&arm, deadline);

@@ -65,6 +65,14 @@ void *tri_mem_alloc(size_t bytes)
     return must_fail() ? NULL : calloc(1, bytes);
 }
 
+void *tri_mem_alloc_lines(size_t bytes)
+{
+    size_t rounded = (bytes + 63) / 64 * 64;
+    void *p = must_fail() ? NULL : aligned_alloc(64, rounded);
+
+    return p ? memset(p, 0, rounded) : NULL;
+}
+
 void *tri_mem_alloc_dirty(size_t bytes)
 {
     return must_fail() ? NULL : malloc(bytes);

@@ -78,17 +78,6 @@ static inline void tri_stack_put(struct tri_stack_cache *c, void *top)
 }
 
 /*
- * How many bytes to leave unused at the top, so that what every task keeps there does not meet
- * in the same few sets of the first-level cache: 0 to 960, the same each time for one stack.
- * Measured, resume and suspend in turn: over 1,000 tasks 47 ns without and 14 ns with, over
- * 10,000 about 50 ns either way, over 100,000 at least 131 ns without and 53 ns with.
- */
-static inline size_t tri_stack_colour(const void *top)
-{
-    return ((uint32_t)((uintptr_t)top >> 12) * 0x9E3779B1u >> 28) * 64;
-}
-
-/*
  * For an idle worker: keeps at most @max stacks in @c and gives pages of free stacks outside of
  * any cache back to the kernel, TRI_STACK_TRIM stacks at most, so that it ends within some
  * hundred microseconds. Returns how many stacks still wait for that: call again when idle.

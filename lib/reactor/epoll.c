@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "mem/alloc.h"
 #include "mem/san.h"
 #include "reactor/epoll.h"
 
@@ -75,7 +76,7 @@ void tri_epoll_close(struct tri_poller *p)
 
 int tri_epoll_open(struct tri_backend *b, struct tri_poller **ret_poller)
 {
-    struct tri_poller *p = calloc(1, sizeof *p);
+    struct tri_poller *p = tri_mem_alloc(sizeof *p);
     struct epoll_event e = { .events = EPOLLIN | EPOLLET };
     int r;
 

@@ -119,6 +119,18 @@ void tri_worker_rouse_all(struct tri_runtime *rt)
     }
 }
 
+void tri_idle_conduct(struct tri_runtime *rt)
+{
+    void (*fn)(struct tri_runtime *);
+
+    /* relaxed, both: a constant function, set before any worker ran; one of them takes it. */
+    if (tri_likely(!atomic_load_explicit(&rt->watch, memory_order_relaxed)))
+        return;
+    fn = atomic_exchange_explicit(&rt->watch, NULL, memory_order_relaxed);
+    if (fn)
+        fn(rt);
+}
+
 void tri_idle_watch(struct tri_runtime *rt)
 {
     /* A token, no data. seq_cst: before the look at the sleep marks; pairs with is_wanted(). */
@@ -237,12 +249,8 @@ void tri_idle(struct tri_worker *w)
     flush = atomic_load_explicit(&idle_fn, memory_order_relaxed);
     if (flush)
         flush();
-    if (w->index == 0 && tri_unlikely(rt->first_idle != NULL)) { /* worker 0 alone looks */
-        void (*fn)(struct tri_runtime *) = rt->first_idle;
-
-        rt->first_idle = NULL;
-        fn(rt);
-    }
+    if (w->index == 0)
+        tri_idle_conduct(rt);
     tri_steal_begin(w, &s);
     tri_worker_maintain(w, true);
     while (!tri_worker_has_work(w) && !atomic_load_explicit(&rt->stopping, memory_order_acquire)) {
@@ -267,6 +275,7 @@ void tri_idle(struct tri_worker *w)
             atomic_store_explicit(&rt->watching, true, memory_order_relaxed);
             continue;
         }
+        tri_idle_conduct(rt);
         sleep_or_trim(w);
         /* Summoned to watch, or woken for an actor: the first look tells. */
         naps = atomic_load_explicit(&rt->watching, memory_order_relaxed) ? 1 : 0;

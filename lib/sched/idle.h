@@ -23,11 +23,21 @@
 
 #include "sched/worker.h"
 
+enum { TRI_WATCH_AFTER_MS = 10 };
+
 /* Finds work for @w, or sleeps until there may be some. On the scheduler's stack. */
 void tri_idle(struct tri_worker *w);
 
 /* @w does not sleep any more, or has just begun: the conductor must not sleep either. */
 void tri_idle_awake(struct tri_worker *w);
+
+/*
+ * Starts the conductor, once. A short run need not pay for it: it starts when worker 0 is first
+ * idle, when another worker falls asleep, or when a busy one looks at the clock (every 8th pick)
+ * and the runtime is TRI_WATCH_AFTER_MS old; by then the run is no short one. So the one thing that it
+ * misses is a slice that never ends before any of these: see tr_run().
+ */
+void tri_idle_conduct(struct tri_runtime *rt);
 
 /* Somebody should watch: called when nobody seems to. */
 void tri_idle_watch(struct tri_runtime *rt);

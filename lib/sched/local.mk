@@ -4,6 +4,7 @@ libtroupe_la_SOURCES += \
     lib/sched/deque.c lib/sched/deque.h \
     lib/sched/idle.c lib/sched/idle.h \
     lib/sched/inbox.h \
+    lib/sched/misuse.c lib/sched/misuse.h \
     lib/sched/runq.h \
     lib/sched/runtime.h \
     lib/sched/scope.c lib/sched/scope.h \
@@ -14,4 +15,4 @@ libtroupe_la_SOURCES += \
     lib/sched/wait.c lib/sched/wait.h \
     lib/sched/wakee.h \
     lib/sched/worker.c lib/sched/worker.h
-EXTRA_DIST += tools/gdb/troupe-gdb.py
+dist_pkgdata_DATA += tools/gdb/troupe-gdb.py

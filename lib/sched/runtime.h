@@ -32,7 +32,8 @@ struct tri_runtime {
     struct tri_conductor *conductor; /* NULL: none */
     struct tri_shutdown *shutdown;   /* who waits for the level */
     struct tri_signals *signals;     /* kept subscriptions */
-    void (*first_idle)(struct tri_runtime *rt); /* worker 0 calls it once, before it first sleeps */
+    tr_time born;
+    const void *caller;              /* of tr_run() or tr_main() */
     struct tri_scope *root;
     struct tri_task *root_task;
     bool virtual_time;               /* the simulator */
@@ -47,6 +48,7 @@ struct tri_runtime {
     atomic_uint n_pushing;    /* foreign threads in the middle of a wake: see worker.c */
     struct tri_lock start_lock; /* starting threads; nothing is taken inside */
 
+    void (*_Atomic watch)(struct tri_runtime *rt); /* starts the conductor; NULL: done. idle.h */
     atomic_uint kicks;        /* the conductor sleeps on it; anybody adds */
     atomic_bool unwatched;    /* every worker slept, and so does the conductor: who wakes kicks */
 };

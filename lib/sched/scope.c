@@ -3,7 +3,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <pthread.h>
 
 #include "base/log.h"
 #include "sched/scope.h"
@@ -12,16 +11,23 @@
 static const tr_time DEFAULT_BUDGET = TR_S(1);
 
 static struct tri_slab slab;
-static pthread_once_t slab_once = PTHREAD_ONCE_INIT;
+static struct tri_lock setup_lock; /* protects has_slab; nothing is taken inside */
+static bool has_slab;
 
-static void slab_make(void)
+int tri_scope_setup(void)
 {
-    TRI_ASSERT(tri_slab_init(&slab, (sizeof(struct tri_scope) + 15) / 16 * 16) == 0);
+    int r = 0;
+
+    tri_lock_acquire(&setup_lock);
+    if (!has_slab)
+        r = tri_slab_init(&slab, (sizeof(struct tri_scope) + 15) / 16 * 16);
+    has_slab = r == 0;
+    tri_lock_release(&setup_lock);
+    return r;
 }
 
 struct tri_slab *tri_scope_slab(void)
 {
-    (void)pthread_once(&slab_once, slab_make);
     return &slab;
 }
 
@@ -271,7 +277,7 @@ void tri_scope_cancel(struct tri_scope *s)
 
 void tr_scope_cancel(tr_scope *s)
 {
-    if (!s)
+    if (!s || tri_is_forked()) /* a forked child: the locks are not its own */
         return;
     if (s->impl)
         tri_scope_cancel(s->impl);
@@ -337,6 +343,12 @@ static int outcome(struct tri_scope *s)
     return r;
 }
 
+/* What is said to others than the owner. */
+static int stranger(void)
+{
+    return tri_is_forked() ? -EOWNERDEAD : -EPERM;
+}
+
 int tr_scope_join(tr_scope *s, tr_time deadline)
 {
     tr_arm arm = tr_scope_join_arm(s);
@@ -345,7 +357,7 @@ int tr_scope_join(tr_scope *s, tr_time deadline)
     if (!s)
         return -EINVAL;
     if (!is_owner(s))
-        return -EPERM;
+        return stranger();
     if (!arm.ops)
         return 0;
     r = tri_wait(&arm, deadline);
@@ -375,7 +387,7 @@ int tr_scope_drain(tr_scope *s, tr_time deadline)
     if (!s)
         return -EINVAL;
     if (!is_owner(s))
-        return -EPERM;
+        return stranger();
     if (!arm.ops)
         return 0;
     tri_scope_drain(s->impl);
@@ -393,7 +405,7 @@ void tr_scope_end(tr_scope *s)
     struct tri_scope *impl;
     int failure;
 
-    if (!s || !s->impl)
+    if (!s || !s->impl || tri_is_forked())
         return;
     impl = s->impl;
     if (!is_owner(s)) {

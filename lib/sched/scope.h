@@ -70,7 +70,8 @@ void tri_scope_each(struct tri_scope *top, void (*visit)(struct tri_scope *s, vo
 void tri_actor_cancel(struct tri_actor *a);
 void tri_actor_drain(struct tri_actor *a);
 
-/* The slab of every scope record of the process. */
+/* The slab of every scope record of the process. Setup: as tri_task_setup(). */
+int tri_scope_setup(void);
 struct tri_slab *tri_scope_slab(void);
 
 #endif /* TRI_SCHED_SCOPE_H */

@@ -15,10 +15,10 @@
 #include "config.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "mem/alloc.h"
@@ -27,19 +27,25 @@
 #include "sched/task.h"
 
 struct tri_slab tri_tasks; /* not static: debuggers walk it (tools/gdb) */
-static pthread_once_t slab_once = PTHREAD_ONCE_INIT;
+static struct tri_lock setup_lock;   /* until the slab is made; nothing is taken inside */
 static struct tri_lock foreign_lock; /* protects foreign; nothing is taken inside but the slab */
 static struct tri_slab_cache foreign;
 
-static void slab_make(void)
+int tri_task_setup(void)
 {
-    TRI_ASSERT(tri_slab_init(&tri_tasks, sizeof(struct tri_task)) == 0);
-    tri_slab_cache_init(&foreign, &tri_tasks);
+    int r = 0;
+
+    tri_lock_acquire(&setup_lock);
+    if (!foreign.slab)
+        r = tri_slab_init(&tri_tasks, sizeof(struct tri_task));
+    if (!foreign.slab && r == 0)
+        tri_slab_cache_init(&foreign, &tri_tasks);
+    tri_lock_release(&setup_lock);
+    return r;
 }
 
 struct tri_slab *tri_task_slab(void)
 {
-    (void)pthread_once(&slab_once, slab_make);
     return &tri_tasks;
 }
 
@@ -49,7 +55,6 @@ static struct tri_task *record_get(struct tri_worker *w)
 
     if (tri_likely(w != NULL))
         return tri_slab_get(&w->tasks);
-    (void)tri_task_slab();
     tri_lock_acquire(&foreign_lock);
     t = tri_slab_get(&foreign);
     tri_lock_release(&foreign_lock);
@@ -418,6 +423,12 @@ static _Noreturn void leave(struct tri_worker *w, struct tri_frame *f, struct tr
     __builtin_unreachable();
 }
 
+_Noreturn void tri_forked_leave(int result)
+{
+    TRI_ASSERT(tri_is_forked());
+    _exit(result < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+}
+
 void tri_task_main(void *arg)
 {
     struct tri_task *t = arg;
@@ -431,6 +442,8 @@ void tri_task_main(void *arg)
         int r = t->type->run(tri_task_arg(t));
 
         w = tri_worker_self();
+        if (tri_unlikely(!w))
+            tri_forked_leave(r);
         if (tri_unlikely(!tri_stack_canary_ok(f->stack_top)))
             tri_fault_canary(f->stack_top);
         tri_task_end(t, r);

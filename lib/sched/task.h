@@ -5,8 +5,9 @@
 
 #include "sched/worker.h"
 
-/* Every task record of the process; tri_task_slab() makes it on the first call. */
+/* Every task record of the process. Setup comes first, any number of times; 0 or -ENOMEM. */
 extern struct tri_slab tri_tasks;
+int tri_task_setup(void);
 struct tri_slab *tri_task_slab(void);
 
 /* A timer of a wait has expired. */

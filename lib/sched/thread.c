@@ -13,8 +13,8 @@
 
 #include "base/futex.h"
 #include "base/lock.h"
-#include "base/log.h"
 #include "mem/alloc.h"
+#include "sched/misuse.h"
 #include "sched/task.h"
 
 struct parker {
@@ -105,18 +105,6 @@ static int park(struct tri_wakee *w, tr_time limit)
     return r;
 }
 
-static int refuse_actor(struct tri_worker *w, const char *what, const void *caller)
-{
-    const struct tri_actor *a = w->task ? &w->task->a : w->handler;
-
-    tri_tell(TR_EVENT_MISUSE,
-             "%s '%s' (spawned at %p) called the blocking form of '%s' at %p, which would stop "
-             "its worker; use the form with a deadline in a task, a try form in a handler",
-             w->task ? "task" : "handler", a ? tri_actor_name(a) : "?", a ? a->spawn_pc : NULL, what,
-             caller);
-    return -EDEADLK;
-}
-
 int tri_wait_blocking(tr_arm *arm, tr_time deadline, const void *caller)
 {
     struct tri_worker *worker = tri_worker_self();
@@ -128,7 +116,7 @@ int tri_wait_blocking(tr_arm *arm, tr_time deadline, const void *caller)
     if (tri_unlikely(tri_is_forked()))
         return -EOWNERDEAD;
     if (worker)
-        return refuse_actor(worker, arm->ops->what, caller);
+        return tri_misuse_blocks(worker, arm->ops->what, caller);
     if (!p)
         return -ENOMEM;
     w.wakee = &p->wakee;

@@ -13,6 +13,7 @@
 #include <troupe/signal.h>
 
 #include "base/log.h"
+#include "sched/misuse.h"
 #include "sched/task.h"
 
 enum {
@@ -77,31 +78,13 @@ static int refuse_cancelled(struct tri_task *self)
     return -ECANCELED;
 }
 
-static int refuse_stranger(void)
-{
-    struct tri_worker *w = tri_worker_self();
-
-    if (tri_is_forked())
-        return -EOWNERDEAD;
-    if (w && w->handler)
-        tri_tell(TR_EVENT_MISUSE,
-                 "%s '%s' called a function that waits; a handler and a drop may not: use a try "
-                 "form, a timer, or a task",
-                 tri_wakee_is_task(&w->handler->wakee) ? "task" : "handler",
-                 tri_actor_name(w->handler));
-    else
-        tri_tell(TR_EVENT_MISUSE, "a function that waits was called outside of a task; use its "
-                                  "blocking form in a thread, its try form elsewhere");
-    return -EPERM;
-}
-
-int tri_wait_enter_slow(struct tri_task *self)
+int tri_wait_enter_slow(struct tri_task *self, const char *what)
 {
     struct tri_worker *w;
     unsigned word;
 
     if (!self)
-        return refuse_stranger();
+        return tri_misuse_waits(what);
     /* relaxed: a cancel that is not seen now is seen by the park. */
     word = atomic_load_explicit(&self->a.wakee.word, memory_order_relaxed);
     w = home_of(self);
@@ -229,7 +212,7 @@ int tri_wait(tr_arm *arm, tr_time deadline)
 {
     struct tri_task *self = tri_self();
     struct tri_waiter w = { .value = arm->value };
-    int r = tri_wait_enter(self);
+    int r = tri_wait_enter_as(self, arm->ops->what);
 
     if (r < 0)
         return r;

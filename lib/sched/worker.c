@@ -136,6 +136,8 @@ void tri_worker_maintain(struct tri_worker *w, bool force_poll)
         w->polled_at = now;
         tri_worker_poll(w, TR_NOW);
         tri_idle_overdue(w, now);
+        if (now - w->rt->born >= TR_MS(TRI_WATCH_AFTER_MS))
+            tri_idle_conduct(w->rt);
     }
     w->maintaining = false;
 }

@@ -223,9 +223,10 @@ static inline bool tri_wait_may_be_over(struct tri_task *self, tr_time deadline)
             (TRI_CANCEL | TRI_DRAIN));
 }
 
-int tri_wait_enter_slow(struct tri_task *self);
+int tri_wait_enter_slow(struct tri_task *self, const char *what);
 
-static inline int tri_wait_enter(struct tri_task *self)
+/* The first step of a wait; @what names the call if it has to be refused. */
+static inline int tri_wait_enter_as(struct tri_task *self, const char *what)
 {
     /* relaxed, both: see tri_wait_enter_slow(). */
     if (tri_likely(self &&
@@ -233,8 +234,11 @@ static inline int tri_wait_enter(struct tri_task *self)
                      TRI_CANCEL) &&
                    --atomic_load_explicit(&self->a.home, memory_order_relaxed)->budget > 0))
         return 0;
-    return tri_wait_enter_slow(self);
+    return tri_wait_enter_slow(self, what);
 }
+
+/* For a public function, whose name is told. */
+#define tri_wait_enter(self) tri_wait_enter_as((self), __func__)
 
 /* Steps that every arrival on a stack begins with. */
 static inline void tri_worker_arrive(struct tri_worker *w)
@@ -245,6 +249,9 @@ static inline void tri_worker_arrive(struct tri_worker *w)
         w->dead = NULL;
     }
 }
+
+/* The end of a forked child whose actor has returned: there is nobody left to go on. */
+_Noreturn void tri_forked_leave(int result);
 
 /* lib/sched/task.c: the body of a started task. */
 void tri_task_main(void *arg);

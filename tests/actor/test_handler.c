@@ -489,6 +489,36 @@ static int post_to_back(void)
     return r;
 }
 
+/* Its own mailbox, which has room for one. */
+static int post_to_self(void)
+{
+    struct msg m = { OP_ADD, 1, 0, NULL };
+
+    check_eq(ctr_post(&back.ref, &m), 0);
+    m = (struct msg){ OP_ADD, 1, 0, NULL };
+    check_eq(ctr_post(&back.ref, &m), -EDEADLK);
+    check_eq(m.op, OP_ADD, "handed back");
+    msg_drop(&m);
+    return 7;
+}
+
+STEP_TEST(handler, a_post_to_its_own_full_mailbox_is_refused)
+{
+    struct msg m = { OP_CALL, 0, 0, post_to_self };
+    struct tr_mpsc_counts counts;
+
+    back.ref = start_with(root, &(struct tr_handler_opts){ .capacity = 1 }, NULL);
+    need_eq(ctr_send(&back.ref, &m, TR_NEVER), 0);
+    step_until(n_handled == 2);
+    check_eq(call_r, 7);
+    check_eq(sum, 1);
+    check_eq(n_dropped, 3);
+    tr_mpsc_tx_counts(&back.ref.end, &counts);
+    check_eq(counts.n_back, 1);
+    check_eq(counts.n_sent, 3);
+    ctr_ref_close(&back.ref);
+}
+
 static int post_three(void)
 {
     int r;

@@ -5,10 +5,13 @@
 #include <dirent.h>
 #include <limits.h>
 #include <pthread.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "mem/alloc.h"
 #include "sched/kit.h"
+#include "sched/scope.h"
+#include "sched/task.h"
 
 TR_SUITE(runtime, .init = kit_listen, .timeout = 20);
 
@@ -351,6 +354,45 @@ static int spawn_some(tr_scope *root, void *arg)
     }
     (void)tr_sleep(tr_after(TR_MS(1)));
     return 0;
+}
+
+static void check_none_out(int r, struct tri_slab *s)
+{
+    check_eq(r, 0);
+    check_eq(tri_slab_n_out(s), 0);
+}
+
+/* In a process of its own, where no slab has a block yet: its @nth request fails. */
+static int first_run(long nth)
+{
+    const struct tr_runtime_opts opts = { .current_thread = true };
+    bool failed;
+    int r;
+
+    tri_mem_fail_at(nth);
+    r = tr_run_with(&opts, spawn_some, NULL);
+    failed = tri_mem_has_failed();
+    tri_mem_fail_at(0);
+    check(r == 0 || r == -ENOMEM);
+    check_none_out(tri_task_setup(), tri_task_slab());
+    check_none_out(tri_scope_setup(), tri_scope_slab());
+    return test_n_failed() > 0 ? -1 : failed;
+}
+
+TR_TEST(runtime, a_request_that_fails_in_the_first_run_leaves_no_record_behind)
+{
+    for (long nth = 1, status = 1; status == 1; nth++) {
+        pid_t pid = fork();
+        int s = -1;
+
+        if (pid == 0)
+            _exit(first_run(nth));
+        need_eq(waitpid(pid, &s, 0), pid);
+        need(WIFEXITED(s));
+        status = WEXITSTATUS(s);
+        need_lt(status, 2, "records are left");
+        need_lt(nth, 200, "it never ran without a failure");
+    }
 }
 
 TR_TEST(runtime, a_request_for_memory_that_fails_leaves_nothing_behind)

@@ -4,12 +4,16 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <troupe.h>
 
+#include "sched/worker.h"
 #include "support/tr-actor-test.h"
 
 TR_SUITE(signals, .timeout = 20);
@@ -127,49 +131,69 @@ TR_TEST(signals, a_simulated_runtime_has_none)
 
 /* ---- waiting ---- */
 
-static pthread_barrier_t barrier;
+/* One signal, sent when its task sleeps, or before it begins to wait. */
+struct trial {
+    bool sleeps;
+    pthread_barrier_t sent;
+    struct tri_task *_Atomic task; /* the one that is to be woken */
+};
 
-/* Sends one from a thread that blocks them all, when the tasks are about to wait. */
+/* Sends it from a thread that blocks them all. */
 static void *sender(void *arg)
 {
+    struct trial *t = arg;
     sigset_t all;
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, NULL);
-    pthread_barrier_wait(&barrier);
-    usleep(20000); /* the task sleeps by then, or not: both must work */
-    kill(getpid(), *(int *)arg);
+    while (!atomic_load(&t->task) ||
+           (t->sleeps && !atomic_load(&atomic_load(&t->task)->a.wakee.parked)))
+        (void)sched_yield();
+    kill(getpid(), SIGUSR2);
+    if (!t->sleeps)
+        pthread_barrier_wait(&t->sent);
     return NULL;
 }
 
 static int wait_for_one(tr_scope *root, void *arg)
 {
+    struct trial *t = arg;
     tr_signal s;
     struct tr_signal_info info;
     int r;
 
     (void)root;
-    (void)arg;
     r = tr_signal_open(SIGUSR2, &s);
-    pthread_barrier_wait(&barrier);
     if (r < 0)
-        return r;
+        abort(); /* the other thread waits for us */
+    atomic_store(&t->task, tri_self());
+    if (!t->sleeps)
+        pthread_barrier_wait(&t->sent);
     r = tr_signal_recv(&s, tr_after(TR_S(5)), &info);
     tr_signal_close(&s);
     return r;
 }
 
-static int wait_under(const struct tr_runtime_opts *opts)
+static int try_one(const struct tr_runtime_opts *opts, bool sleeps)
 {
-    static int signo = SIGUSR2;
+    struct trial t = { .sleeps = sleeps };
     pthread_t thread;
     int r;
 
-    pthread_barrier_init(&barrier, NULL, 2);
-    pthread_create(&thread, NULL, sender, &signo);
-    r = tr_run_with(opts, wait_for_one, NULL);
+    pthread_barrier_init(&t.sent, NULL, 2);
+    pthread_create(&thread, NULL, sender, &t);
+    r = tr_run_with(opts, wait_for_one, &t);
     pthread_join(thread, NULL);
+    pthread_barrier_destroy(&t.sent);
     return r;
+}
+
+/* Both orders. */
+static int wait_under(const struct tr_runtime_opts *opts)
+{
+    int r = try_one(opts, true);
+
+    return r < 0 ? r : try_one(opts, false);
 }
 
 TR_TEST(signals, a_signal_wakes_a_task)

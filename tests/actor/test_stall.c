@@ -13,6 +13,7 @@
 
 #include <troupe.h>
 
+#include "actor/conductor.h"
 #include "sched/worker.h"
 #include "support/tr-actor-test.h"
 
@@ -49,7 +50,7 @@ static int spinner(struct nothing *arg)
     return 0;
 }
 
-/* The conductor starts when worker 0 is idle for the first time. */
+/* Here the worker has been idle before. */
 static int run_spinner(tr_scope *root, void *arg)
 {
     int r = tr_sleep(tr_after(TR_MS(1)));
@@ -67,6 +68,106 @@ TR_TEST(stall, a_task_that_does_not_wait_is_named)
     check(strstr(told, "task 'spinner' #"), told);
     check(strstr(told, "has held worker"), told);
 }
+
+/* ---- a runtime that has not been idle yet ---- */
+
+TR_TASK(busy, struct nothing, tr_nodrop);
+static int busy(struct nothing *arg)
+{
+    (void)arg;
+    while (n_told == 0)
+        if (tr_yield() < 0)
+            return -ECANCELED;
+    return 0;
+}
+
+/* Gives way for some 30 ms, and then no more. */
+static int run_busy(tr_scope *root, void *arg)
+{
+    tr_time end = tr_after(TR_MS(30));
+    int r = busy_spawn(root, &none, NULL);
+
+    (void)arg;
+    while (r == 0 && tr_now() < end)
+        r = tr_yield();
+    return r < 0 ? r : spinner(&none);
+}
+
+TR_TEST(stall, a_worker_that_was_never_idle_is_watched_between_its_slices)
+{
+    tr_hook_set(hook, NULL);
+    check_eq(tr_run_with(&(struct tr_runtime_opts){ .n_worker = 1, .stall_limit = TR_MS(20) },
+                         run_busy, NULL),
+             0);
+    check(strstr(told, "task 'root' #"), told);
+}
+
+static atomic_uint n_brief;
+
+TR_TASK(brief, struct nothing, tr_nodrop);
+static int brief(struct nothing *arg)
+{
+    (void)arg;
+    n_brief++;
+    return 0;
+}
+
+/* The first slice never ends; but what it has spawned is stolen by a worker that is idle then. */
+static int run_backlog(tr_scope *root, void *arg)
+{
+    int r = 0;
+
+    (void)arg;
+    for (int i = 0; i < 4 && r == 0; i++)
+        r = brief_spawn(root, &none, NULL);
+    return r < 0 ? r : spinner(&none);
+}
+
+TR_TEST(stall, the_first_slice_is_watched_once_another_worker_has_been_idle)
+{
+    tr_hook_set(hook, NULL);
+    check_eq(tr_run_with(&quick, run_backlog, NULL), 0);
+    check(strstr(told, "task 'root' #"), told);
+    check_eq(n_brief, 4);
+}
+
+static int app(tr_scope *root, int argc, char **argv)
+{
+    (void)root;
+    (void)argc;
+    (void)argv;
+    return spinner(&none);
+}
+
+TR_TEST(stall, tr_main_watches_from_the_first_slice_on)
+{
+    char *argv[] = { (char[]){ "spin" }, NULL };
+
+    tr_hook_set(hook, NULL);
+    check_eq(tr_main_with(&(struct tr_runtime_opts){ .n_worker = 1, .stall_limit = TR_MS(20) },
+                          app, 1, argv),
+             0);
+    check(strstr(told, "task 'root' #"), told);
+}
+
+/* Spawns, joins, and never was without work. */
+static int run_short(tr_scope *root, void *arg)
+{
+    int r = brief_spawn(root, &none, NULL);
+
+    (void)arg;
+    if (r == 0)
+        r = tr_scope_join(root, TR_NEVER);
+    return r < 0 ? r : tri_worker_self()->rt->conductor->started;
+}
+
+/* What it costs: a run that is over before all that has no thread for it. */
+TR_TEST(stall, a_short_run_starts_no_thread_for_it)
+{
+    check_eq(tr_run_with(&(struct tr_runtime_opts){ .n_worker = 1 }, run_short, NULL), 0);
+}
+
+/* ---- short slices ---- */
 
 static int fill(tr_scope *root, void *arg)
 {

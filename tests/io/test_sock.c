@@ -23,29 +23,40 @@ static void count_after(void)
 
 TR_SUITE(sock, .init = count_before, .fini = count_after);
 
-ACTOR_TEST(sock, empty_socket_is_refused_everywhere)
+/* @e: NULL, or an empty one. */
+static void check_refused_everywhere(tr_sock *e)
 {
-    tr_sock e = { NULL }, out = { NULL };
+    tr_sock out = { NULL };
     size_t done = 7;
     char c[4];
 
-    check_eq(tr_read(&e, c, 1, TR_NOW), -EINVAL);
-    check_eq(tr_read_exact(&e, c, 1, TR_NOW), -EINVAL);
-    check_eq(tr_read_line(&e, c, sizeof c, TR_NOW), -EINVAL);
-    check_eq(tr_try_read(&e, c, 1), -EINVAL);
-    check_eq(tr_write(&e, c, 1, TR_NOW), -EINVAL);
-    check_eq(tr_write_done(&e, c, 1, TR_NOW, &done), -EINVAL);
+    check_eq(tr_read(e, c, 1, TR_NOW), -EINVAL);
+    check_eq(tr_read_exact(e, c, 1, TR_NOW), -EINVAL);
+    check_eq(tr_read_line(e, c, sizeof c, TR_NOW), -EINVAL);
+    check_eq(tr_try_read(e, c, 1), -EINVAL);
+    check_eq(tr_write(e, c, 1, TR_NOW), -EINVAL);
+    check_eq(tr_write_done(e, c, 1, TR_NOW, &done), -EINVAL);
     check_eq(done, 0u);
-    check_eq(tr_try_write(&e, c, 1), -EINVAL);
-    check_eq(tr_printf(&e, TR_NOW, "x"), -EINVAL);
-    check_eq(tr_accept(&e, TR_NOW, &out), -EINVAL);
-    check_eq(tr_try_accept(&e, &out), -EINVAL);
-    check_eq(tr_sock_shutdown(&e, SHUT_WR), -EINVAL);
-    check_eq(tr_sock_finish(&e, TR_NOW), -EINVAL);
-    check_eq(tr_sock_port(&e), -EINVAL);
-    check_eq(tr_sock_fd(&e), -1);
-    check_eq(tr_readable_arm(&e).ops, NULL);
-    tr_sock_close(&e);
+    check_eq(tr_try_write(e, c, 1), -EINVAL);
+    check_eq(tr_printf(e, TR_NOW, "x"), -EINVAL);
+    check_eq(tr_accept(e, TR_NOW, &out), -EINVAL);
+    check_eq(tr_try_accept(e, &out), -EINVAL);
+    check_eq(tr_sock_shutdown(e, SHUT_WR), -EINVAL);
+    check_eq(tr_sock_finish(e, TR_NOW), -EINVAL);
+    check_eq(tr_sock_port(e), -EINVAL);
+    check_eq(tr_sock_fd(e), -1);
+    check_eq(tr_readable_arm(e).ops, NULL);
+    tr_sock_close(e);
+}
+
+ACTOR_TEST(sock, empty_socket_is_refused_everywhere)
+{
+    check_refused_everywhere(&(tr_sock){ NULL });
+}
+
+ACTOR_TEST(sock, no_socket_at_all_is_refused_everywhere)
+{
+    check_refused_everywhere(NULL);
 }
 
 TR_TEST(sock, waiting_calls_are_refused_outside_a_task)

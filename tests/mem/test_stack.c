@@ -109,24 +109,6 @@ TR_TEST(stack, an_unused_stack_has_no_page_and_a_used_one_has_one)
     stop();
 }
 
-TR_TEST(stack, tops_have_many_colours)
-{
-    unsigned n_of[16] = { 0 }, n_colours = 0;
-
-    need_eq(tri_stack_setup(0), 0);
-    need_eq(get_many(256), 256);
-    for (unsigned i = 0; i < 256; i++) {
-        need_eq(tri_stack_colour(top[i]) % 64, 0);
-        need_eq(tri_stack_colour(top[i]) < 1024, true);
-        n_of[tri_stack_colour(top[i]) / 64]++;
-    }
-    for (unsigned i = 0; i < 16; i++)
-        n_colours += n_of[i] >= 8;
-    check_eq(n_colours, 16);
-    put_many(256);
-    stop();
-}
-
 TR_TEST(stack, high_water_is_the_deepest_page_used)
 {
     need_eq(tri_stack_setup(0), 0);

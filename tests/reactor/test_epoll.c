@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
+#include "mem/alloc.h"
 #include "reactor/epoll.h"
 #include "support/tr-test.h"
 
@@ -50,6 +51,17 @@ TR_TEST(epoll, wait_is_never_early_and_now_does_not_wait)
     }
     check_eq(ops->poller_wait(p, TR_NOW, ev, 8), 0);
     check_eq(ops->poller_wait(p, -1, ev, 8), 0);
+}
+
+TR_TEST(epoll, without_memory_no_poller_is_opened)
+{
+    struct tri_poller *none = NULL;
+
+    tri_mem_fail_at(1);
+    check_eq(ops->poller_open(b, &none), -ENOMEM);
+    check(tri_mem_has_failed());
+    tri_mem_fail_at(0);
+    check_eq(none, NULL);
 }
 
 TR_TEST(epoll, a_wake_before_the_wait_ends_it_once_however_often_it_was_given)

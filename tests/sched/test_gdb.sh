@@ -41,7 +41,7 @@ g() {
     timeout 60 gdb -nx -batch -iex 'set debuginfod enabled off' "$@" >"$dir/out" 2>&1
 }
 
-echo 1..7
+echo 1..9
 g -ex 'break innermost' -ex run -ex bt "$parked"
 says "a running task's backtrace reaches its entry" innermost middle outermost tri_entry
 
@@ -65,3 +65,7 @@ g -ex run -ex "source $script" -ex 'troupe tasks' "$task"
 says "the tasks of a runtime are listed" "'dreamer'~waits~for~sleep"
 g -ex run -ex "source $script" -ex 'troupe bt dreamer' "$task"
 says "and one is shown by its name" tri_park tr_sleep dream dreamer tri_task_main tri_entry
+g -ex run -ex "source $script" -ex 'troupe tasks' "$task"
+says "the one that runs is listed with its worker" "running~~'root'~on~worker~0,~thread~1"
+g -ex run -ex "source $script" -ex 'troupe bt root' "$task"
+says "and has no parked frame to show" "is~running~on~worker~0,~thread~1:~use~thread~N~and~bt"

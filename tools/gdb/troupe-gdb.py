@@ -3,14 +3,18 @@
 
     (gdb) source troupe-gdb.py
     (gdb) troupe tasks
-    #63   parked   'conn'    waits for readable
-    #64   running  'stats'
+    #63    parked   'conn' waits for socket readable
+    #64    running  'stats' on worker 1, thread 3
+    #65    ready    'conn'
     (gdb) troupe bt conn            the first one of that name
     (gdb) troupe bt #63
     (gdb) troupe bt task.ctx.sp     any saved stack pointer (struct tri_context, field sp)
 
-The library needs its debug information. Nothing of the program is changed: gdb is told, for the length of one backtrace, that the selected thread's
-innermost frame was called from where the context is parked.
+A task that runs is on the stack of its thread: troupe bt says which, for thread N and bt.
+
+The library needs its debug information. Nothing of the program is changed: gdb is told, for the
+length of one backtrace, that the selected thread's innermost frame was called from where the
+context is parked.
 """
 
 import re
@@ -120,10 +124,29 @@ def sp_of(t):
     return int(t["frame"]["ctx"]["sp"])
 
 
+def worker_of(t):
+    """The worker that runs the task now, or None: then its stack pointer is saved in its frame."""
+    w = t["a"]["home"].cast(gdb.lookup_type("struct tri_worker").pointer())
+    return w if int(w) and int(w["task"]) == int(t) else None
+
+
+def place_of(w):
+    """Where a worker runs, as `worker 1, thread 3'."""
+    tid = int(w["tid"])
+    for thread in gdb.selected_inferior().threads():
+        if tid in thread.ptid[1:]:
+            return "worker %d, thread %d" % (int(w["index"]), thread.num)
+    return "worker %d, LWP %d" % (int(w["index"]), tid)
+
+
 def find_sp(arg):
     """The saved stack pointer that the argument of `troupe bt' means."""
     for index, t in started_tasks_or_none():
         if arg == "#%d" % index or arg == name_of(t):
+            w = worker_of(t)
+            if w is not None:
+                raise gdb.GdbError("troupe: '%s' #%d is running on %s: use thread N and bt"
+                                   % (name_of(t), index, place_of(w)))
             return sp_of(t)
     return int(gdb.parse_and_eval(arg).cast(gdb.lookup_type("unsigned long")))
 
@@ -143,13 +166,17 @@ class TroupeTasks(gdb.Command):
 
     def invoke(self, arg, from_tty):
         for index, t in started_tasks():
-            parked = bool(int(t["a"]["wakee"]["parked"]))
+            w = worker_of(t)
             what = t["frame"]["wait_what"]
-            waits = ""
-            if parked and int(what):
-                waits = "waits for " + what["what"].string()
-            state = "parked" if parked else "ready or running"
-            gdb.write("#%-5d %-16s '%s' %s\n" % (index, state, name_of(t), waits))
+            more = ""
+            if w is not None:
+                state, more = "running", "on " + place_of(w)
+            elif int(t["a"]["wakee"]["parked"]):
+                state = "parked"
+                more = "waits for " + what["what"].string() if int(what) else ""
+            else:
+                state = "ready"
+            gdb.write("#%-5d %-8s '%s' %s\n" % (index, state, name_of(t), more))
 
 
 class TroupeBacktrace(gdb.Command):
