@@ -17,6 +17,10 @@ dist_man_MANS += docs/man/tr_task.3
 dist_man_MANS += docs/man/tr_time.3
 dist_man_MANS += docs/man/tr_watch.3
 script_tests += docs/man/check-man.sh
+# Their examples: compiled by make check, and compared with the pages.
+check_PROGRAMS += docs/man/examples
+docs_man_examples_LDADD = $(LDADD_EXAMPLE)
+docs_man_examples_CFLAGS = $(CFLAGS_EXAMPLE)
 
 EXTRA_DIST += $(wildcard $(srcdir)/docs/design/*.md)
 

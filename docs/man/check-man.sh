@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The man pages: each public function and macro is in one, each page has its sections in order, and
-# groff has nothing to say about them.
+# The man pages: each public function and macro is in one, each page has its sections in order,
+# groff has nothing to say about them, and their examples are in examples.c, which is compiled.
 set -eu
 cd "${top_srcdir:-$(dirname "$0")/../..}"
 : "${TR_HEADERS:=$(find include -name '*.h')}"
@@ -30,6 +30,37 @@ public_names()
         grep -vxE 'TR_(BEGIN|END)_DECLS|TR_API|TR_CHECK|TR_GENERATED|TR_PRINTF|TR_STATIC_ASSERT' | sort -u
 }
 
+# Prints the first line of page $1's example that examples.c lacks; fails if there is one, or no
+# example. The lines are there in their order, with at most eight others between two; "...", empty
+# lines and the indentation do not count.
+strange_example()
+{
+    awk '
+    { text = $0; sub(/^[ \t]+/, "", text) }
+    FNR == NR { source[++n] = text; next }
+    /^\.SH / { example = /EXAMPLE/; next }
+    /^\.E[XE]/ { block = example && /^\.EX/; next }
+    !block || text == "" || text == "..." { next }
+    { gsub(/\\e/, "\\", text); gsub(/\\-/, "-", text); want[++m] = text }
+    END {
+        for (i = 1; i <= n && best < m; i++) {
+            if (source[i] != want[1])
+                continue
+            at = i
+            for (k = 1; k < m; k++) {
+                for (j = at + 1; j <= at + 9 && source[j] != want[k + 1]; j++)
+                    ;
+                if (j > at + 9)
+                    break
+                at = j
+            }
+            best = k > best ? k : best
+        }
+        if (best < m || !m) print m ? want[best + 1] : "no example"
+        exit best < m || !m
+    }' docs/man/examples.c "$1"
+}
+
 sections='NAME SYNOPSIS DESCRIPTION RETURN VALUE ERRORS THREADS AND PROGRESS EXAMPLE SEE ALSO'
 
 public_names >"$work/names"
@@ -46,6 +77,9 @@ for page in docs/man/*.[1-8]; do
     status=0
     [ "$(cat "$work/why")" = "$sections" ] || status=1
     report $status "$page has its sections"
+    status=0
+    strange_example "$page" >"$work/why" || status=1
+    report $status "$page has an example that compiles"
     if command -v groff >/dev/null; then
         groff -ww -z -man -Tutf8 "$page" >"$work/why" 2>&1 || echo "groff failed" >>"$work/why"
         status=0
