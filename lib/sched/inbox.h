@@ -31,18 +31,28 @@ struct tri_inbox {
 #define TRI_INBOX_EMPTY  ((struct tri_actor *)0)
 #define TRI_INBOX_ASLEEP ((struct tri_actor *)1)
 
-/* Returns true if the worker slept: the caller wakes it. */
-static inline bool tri_inbox_push(struct tri_inbox *b, struct tri_actor *a)
+/*
+ * Pushes the actors from @first to @last, in that order; each but @first links to the one before.
+ * Returns true if the worker slept: the caller wakes it.
+ */
+static inline bool tri_inbox_push_chain(struct tri_inbox *b, struct tri_actor *first,
+                                        struct tri_actor *last)
 {
     /* relaxed: the exchange below decides. */
     struct tri_actor *top = atomic_load_explicit(&b->top, memory_order_relaxed);
 
     do {
-        a->link = top == TRI_INBOX_ASLEEP ? NULL : top;
-        /* release: the link and what the actor was given; pairs with tri_inbox_take(). */
-    } while (!atomic_compare_exchange_weak_explicit(&b->top, &top, a, memory_order_release,
+        first->link = top == TRI_INBOX_ASLEEP ? NULL : top;
+        /* release: the links and what the actors were given; pairs with tri_inbox_take(). */
+    } while (!atomic_compare_exchange_weak_explicit(&b->top, &top, last, memory_order_release,
                                                     memory_order_relaxed));
     return top == TRI_INBOX_ASLEEP;
+}
+
+/* The same for one. */
+static inline bool tri_inbox_push(struct tri_inbox *b, struct tri_actor *a)
+{
+    return tri_inbox_push_chain(b, a, a);
 }
 
 static inline bool tri_inbox_is_idle(struct tri_inbox *b)

@@ -229,10 +229,13 @@ void tri_actor_drain(struct tri_actor *a)
 static void tell_children(struct tri_scope *s, void *arg)
 {
     unsigned bits = *(const unsigned *)arg;
+    struct tri_wake_many wakes;
 
     s->stop |= bits;
+    tri_wake_many_begin(&wakes, s->rt);
     for (struct tri_actor *a = s->youngest; a; a = a->older)
-        tell_actor(a, bits);
+        tri_wake_many_add(&wakes, a, bits);
+    tri_wake_many_run(&wakes); /* before the lock goes, and with it the actors */
 }
 
 /*

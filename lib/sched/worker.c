@@ -253,17 +253,23 @@ void tri_worker_take_in(struct tri_worker *w)
  * done with the wake of the worker: rt->n_pushing keeps the runtime until then. Its own workers
  * need no such thing, they are joined.
  */
-static void inbox_push(struct tri_worker *w, struct tri_actor *a, struct tri_worker *here)
+static void inbox_push_chain(struct tri_worker *w, struct tri_actor *first,
+                             struct tri_actor *last, struct tri_worker *here)
 {
     struct tri_runtime *rt = w->rt;
     bool foreign = !here || here->rt != rt;
 
     if (foreign) /* relaxed: published with the push */
         atomic_fetch_add_explicit(&rt->n_pushing, 1, memory_order_relaxed);
-    if (tri_inbox_push(&w->inbox, a))
+    if (tri_inbox_push_chain(&w->inbox, first, last))
         rt->backend->ops->poller_wake(w->poller);
     if (foreign) /* release: our last touch of the runtime; pairs with the wait at its end */
         atomic_fetch_sub_explicit(&rt->n_pushing, 1, memory_order_release);
+}
+
+static void inbox_push(struct tri_worker *w, struct tri_actor *a, struct tri_worker *here)
+{
+    inbox_push_chain(w, a, a, here);
 }
 
 void tri_worker_ready(struct tri_actor *a)
@@ -276,6 +282,57 @@ void tri_worker_ready(struct tri_actor *a)
         ready_here(here, a);
     else
         inbox_push(home, a, here);
+}
+
+/* ---- many wakes at once ---- */
+
+static void chain_flush(struct tri_worker *w, struct tri_wake_chain *c, struct tri_worker *here)
+{
+    if (c->n > 0)
+        inbox_push_chain(w, c->first, c->last, here);
+    c->n = 0;
+}
+
+void tri_wake_many_add(struct tri_wake_many *m, struct tri_actor *a, unsigned bits)
+{
+    struct tri_worker *home;
+    struct tri_wake_chain *c;
+
+    /* relaxed: if it is ours, our thread wrote it. */
+    if (m->here && atomic_load_explicit(&a->home, memory_order_relaxed) == m->here) {
+        /* As below. */
+        atomic_fetch_or_explicit(&a->wakee.word, bits, memory_order_acq_rel);
+        tri_wake(&a->wakee);
+        return;
+    }
+    /* release: what came before is seen by who finds the bits. acquire: if the actor has parked
+     * before, its home is that of the park. */
+    if (atomic_fetch_or_explicit(&a->wakee.word, bits | TRI_READY, memory_order_acq_rel) &
+        TRI_READY)
+        return;
+    /* acquire: as in tri_worker_ready(). */
+    home = atomic_load_explicit(&a->home, memory_order_acquire);
+    c = &m->of[home->index];
+    a->link = c->n > 0 ? c->last : NULL;
+    if (c->n == 0)
+        c->first = a;
+    c->last = a;
+    if (++c->n == TRI_WAKE_MANY)
+        chain_flush(home, c, m->here);
+}
+
+void tri_wake_many_begin(struct tri_wake_many *m, struct tri_runtime *rt)
+{
+    m->rt = rt;
+    m->here = tri_worker_self();
+    for (unsigned i = 0; i < rt->n_worker; i++)
+        m->of[i].n = 0;
+}
+
+void tri_wake_many_run(struct tri_wake_many *m)
+{
+    for (unsigned i = 0; i < m->rt->n_worker; i++)
+        chain_flush(m->rt->workers[i], &m->of[i], m->here);
 }
 
 void tri_wake_from_signal(struct tri_wakee *w)

@@ -150,6 +150,27 @@ void tri_worker_summon(struct tri_runtime *rt);
 /* A READY actor goes to the queue where it belongs. Any thread. */
 void tri_worker_ready(struct tri_actor *a);
 
+/*
+ * Wakes of many actors of one runtime, from one thread: those of a worker are pushed to its inbox
+ * in chains, so that its line travels once for each chain. A READY actor in a chain that was not
+ * pushed yet is lost to everybody: tri_wake_many_run() follows, soon.
+ */
+enum { TRI_WAKE_MANY = 64 };
+
+struct tri_wake_many {
+    struct tri_runtime *rt;
+    struct tri_worker *here; /* the calling thread's, or NULL */
+    struct tri_wake_chain {
+        struct tri_actor *first, *last;
+        unsigned n;
+    } of[TRI_WORKERS_MAX];
+};
+
+void tri_wake_many_begin(struct tri_wake_many *m, struct tri_runtime *rt);
+/* Turns @bits on in the word of @a, and wakes it as tri_wake() does. */
+void tri_wake_many_add(struct tri_wake_many *m, struct tri_actor *a, unsigned bits);
+void tri_wake_many_run(struct tri_wake_many *m);
+
 /* A new task or handler of @from (NULL: a foreign thread) in runtime @rt; 0 or -ENOMEM. */
 int tri_worker_place(struct tri_runtime *rt, struct tri_worker *from, struct tri_actor *a,
                      bool spread);
