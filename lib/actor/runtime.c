@@ -195,7 +195,8 @@ static void workers_join(struct tri_runtime *rt)
         bool started;
 
         tri_lock_acquire(&rt->start_lock);
-        started = rt->workers[i]->started;
+        /* relaxed: under start_lock. */
+        started = atomic_load_explicit(&rt->workers[i]->started, memory_order_relaxed);
         tri_lock_release(&rt->start_lock);
         if (started)
             (void)pthread_join(rt->workers[i]->thread, NULL);

@@ -53,12 +53,18 @@ int tri_trace_signal(void)
     return SIGRTMAX - 2;
 }
 
+static bool is_started(struct tri_worker *w)
+{
+    /* relaxed: under start_lock, or as a token: what is pushed to its inbox goes by that. */
+    return atomic_load_explicit(&w->started, memory_order_relaxed);
+}
+
 static int start_locked(struct tri_runtime *rt, struct tri_worker *w)
 {
     sigset_t all, old;
     int r;
 
-    if (w->started)
+    if (is_started(w))
         return 0;
     /* relaxed: set before start_lock was taken to join, and we hold it: nobody is started whom
      * workers_join() has passed by already. */
@@ -70,7 +76,7 @@ static int start_locked(struct tri_runtime *rt, struct tri_worker *w)
     r = -pthread_create(&w->thread, NULL, thread_main, w);
     (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (r == 0) {
-        w->started = true;
+        atomic_store_explicit(&w->started, true, memory_order_relaxed); /* as above */
         atomic_fetch_add_explicit(&rt->n_started, 1, memory_order_relaxed); /* a hint */
     }
     return r;
@@ -80,6 +86,8 @@ int tri_idle_start(struct tri_runtime *rt, struct tri_worker *w)
 {
     int r;
 
+    if (is_started(w))
+        return 0;
     tri_lock_acquire(&rt->start_lock);
     r = start_locked(rt, w);
     tri_lock_release(&rt->start_lock);
@@ -103,7 +111,7 @@ void tri_worker_summon(struct tri_runtime *rt)
     tri_lock_acquire(&rt->start_lock);
     for (unsigned i = 0; i < rt->n_worker; i++) {
         w = rt->workers[i];
-        if (!w->started && start_locked(rt, w) == 0)
+        if (!is_started(w) && start_locked(rt, w) == 0)
             break;
     }
     tri_lock_release(&rt->start_lock);

@@ -77,7 +77,7 @@ struct tri_worker {
     struct tri_event events[TRI_EVENTS];
     unsigned index;
     uint16_t seat;               /* this worker's number in the process, or TRI_SEAT_NONE */
-    bool started;                /* under rt->start_lock */
+    atomic_bool started;         /* its thread; written under rt->start_lock, never back */
     pthread_t thread;
 
     /* Read by others. */

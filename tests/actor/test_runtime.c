@@ -212,7 +212,7 @@ static void *send_one(void *arg)
 
 TR_TEST(runtime, a_wake_from_outside_may_come_at_its_end)
 {
-    for (unsigned i = 0; i < 300 * repeats(); i++) {
+    for (unsigned i = 0; i < 300 + 50 * (repeats() - 1); i++) {
         const struct tr_runtime_opts opts = { .n_worker = 1 + i % 2 };
         pthread_t thread;
         intq_tx tx;
