@@ -56,6 +56,71 @@ TR_API TR_CHECK int tr_select_first(tr_time deadline, tr_arm *arms, size_t n);
 /* Ready once @when has passed; result 0. TR_NEVER: disabled. */
 TR_API tr_arm tr_deadline_arm(tr_time when);
 
+/*
+ * A set of arms that stays: each is registered with its source once, and a wait looks only at
+ * those whose source has changed, however many there are. For a loop over many channels.
+ *
+ *     tr_select_set set TR_CLEANUP(tr_select_set_close) = { NULL };
+ *
+ *     if ((r = tr_select_set_new(&set)) < 0 ||
+ *         (r = tr_select_set_add(&set, &arm, 0, peer, &peer->key)) < 0)
+ *         return r;
+ *     while ((r = tr_select_set_wait(&set, TR_UNTIL_DRAIN, &got)) == 0)
+ *         serve(got.data, got.result);
+ *
+ * One task at a time uses a set. What an arm points to (its end, its value) stays in place until
+ * the arm is removed or the set is closed; close the set before the ends. The functions but
+ * tr_select_set_wait() never wait.
+ */
+typedef struct tr_select_set {
+    struct tri_select_set *impl;
+} tr_select_set;
+
+enum {
+    TR_SELECT_FIRST = 1u << 0, /* looked at before the others: for a stop, a control lane */
+};
+
+struct tr_selected {
+    uint64_t key;
+    void *data;
+    int result; /* as in an arm */
+};
+
+/* Returns 0, -ENOMEM. { NULL } is an empty set: closing it does nothing. */
+TR_API TR_CHECK int tr_select_set_new(tr_select_set *ret);
+
+/* Withdraws every arm. O(n) in the number of arms. */
+TR_API void tr_select_set_close(tr_select_set *set);
+
+/*
+ * Adds a copy of *@arm, which may be disabled; @data is handed back with its results. @ret_key:
+ * its number, never used again by this set; NULL: not wanted.  Returns 0, -EINVAL, -ENOMEM.
+ */
+TR_API TR_CHECK int tr_select_set_add(tr_select_set *set, const tr_arm *arm, unsigned flags,
+                                      void *data, uint64_t *ret_key);
+
+/*
+ * Puts *@arm in the place of the arm @key: to enable or disable it, or to set a deadline anew.
+ * Returns 0, or -ENOENT: there is no such arm.
+ */
+TR_API int tr_select_set_change(tr_select_set *set, uint64_t key, const tr_arm *arm);
+
+/* Returns 0, or -ENOENT. */
+TR_API int tr_select_set_remove(tr_select_set *set, uint64_t key);
+
+/* The number of arms, disabled ones too. */
+TR_API size_t tr_select_set_len(const tr_select_set *set);
+
+/*
+ * Waits until an arm is ready and performs it. Ready ones take turns. An arm stays in the set: a
+ * closed source is ready again and again, until it is removed; an arm whose deadline has passed
+ * is ready once and then disabled.
+ * Returns:  0: see *@ret.  -EINVAL: no arm is enabled.  -ETIMEDOUT, -ESHUTDOWN, -ECANCELED,
+ *           -EPERM as tr_select().
+ */
+TR_API TR_CHECK int tr_select_set_wait(tr_select_set *set, tr_time deadline,
+                                       struct tr_selected *ret);
+
 TR_END_DECLS
 
 #endif /* TROUPE_SELECT_H */

@@ -1,1 +1,4 @@
-libtroupe_la_SOURCES += lib/combine/select.c
+libtroupe_la_SOURCES += \
+    lib/combine/deadline.c lib/combine/deadline.h \
+    lib/combine/select.c \
+    lib/combine/select_set.c

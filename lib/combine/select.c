@@ -14,46 +14,10 @@
 
 #include <errno.h>
 
+#include "combine/deadline.h"
 #include "sched/worker.h"
 
 enum { FEW = 8 };
-
-/* ---- the deadline arm: no source, the park ends in time ---- */
-
-static bool deadline_attempt(tr_arm *arm)
-{
-    arm->result = 0;
-    return tr_now() >= arm->when;
-}
-
-static bool deadline_enroll(tr_arm *arm, struct tri_waiter *w)
-{
-    (void)arm;
-    (void)w;
-    return true;
-}
-
-static bool deadline_withdraw(tr_arm *arm, struct tri_waiter *w)
-{
-    (void)arm;
-    (void)w;
-    return false;
-}
-
-static const struct tri_arm_ops deadline_ops = { "deadline", deadline_attempt, deadline_enroll,
-                                                 deadline_withdraw, NULL };
-
-tr_arm tr_deadline_arm(tr_time when)
-{
-    tr_arm arm = { .ops = NULL };
-
-    when &= ~TR_DRAIN_BIT;
-    if (when < TR_NEVER) {
-        arm.ops = &deadline_ops;
-        arm.when = when;
-    }
-    return arm;
-}
 
 /* ---- select ---- */
 
@@ -72,7 +36,7 @@ static tr_time limit(const struct select *s, tr_time deadline)
     tr_time when = deadline & ~TR_DRAIN_BIT;
 
     for (unsigned i = 0; i < s->n; i++)
-        if (s->arms[i].ops == &deadline_ops && s->arms[i].when < when)
+        if (s->arms[i].ops == &tri_deadline_ops && s->arms[i].when < when)
             when = s->arms[i].when;
     return when | (deadline & TR_DRAIN_BIT);
 }

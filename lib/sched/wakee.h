@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wakee.h - whoever can be woken: a task, a handler, or a plain thread in a blocking form.
+ * wakee.h - whoever can be woken: a task, a handler, a plain thread in a blocking form, or a
+ * relay, which hands the wake on.
  * One word holds what other threads tell it:
  *
  *     READY    somebody has seen to it that it runs: a wake has nothing to do
  *     CANCEL   its waits return -ECANCELED        (set once, by a scope or an abort)
  *     DRAIN    its waits with the drain bit return -ESHUTDOWN
  *
- * Handlers, movable tasks and threads go by READY alone:
+ * Handlers, movable tasks, threads and relays go by READY alone:
  *
  *     READY    --it prepares to sleep-->  no READY   --somebody wakes it-->  READY, and queued
  *
@@ -50,6 +51,7 @@ enum tri_wakee_kind {
     TRI_KIND_MOVABLE, /* a task that does not */
     TRI_KIND_HANDLER,
     TRI_KIND_THREAD,
+    TRI_KIND_RELAY,
 };
 
 struct tri_wakee {
@@ -58,6 +60,12 @@ struct tri_wakee {
     bool pinned;         /* a handler whose timer is armed: it stays on its home; the home's */
     atomic_bool parked;  /* a task that stays: it sleeps; its thread's. Atomic as kind */
     atomic_bool notified; /* a task that stays: woken since it prepared to sleep; its thread's */
+};
+
+/* Stands for one of several sources: @woken is called by who turned READY on; any thread. */
+struct tri_relay {
+    struct tri_wakee wakee;
+    void (*woken)(struct tri_relay *r, bool in_signal);
 };
 
 static inline unsigned tri_wakee_kind(const struct tri_wakee *w)

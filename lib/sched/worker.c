@@ -346,6 +346,10 @@ void tri_wake_from_signal(struct tri_wakee *w)
         tri_thread_wake(w);
         return;
     }
+    if (tri_wakee_kind(w) == TRI_KIND_RELAY) {
+        ((struct tri_relay *)w)->woken((struct tri_relay *)w, true);
+        return;
+    }
     a = tri_actor_of(w);
     /* acquire: as in tri_worker_ready(). The queues of the interrupted worker may be half changed;
      * its inbox is one word. */
@@ -356,6 +360,8 @@ void tri_wakee_queue(struct tri_wakee *wakee)
 {
     if (tri_unlikely(tri_wakee_kind(wakee) == TRI_KIND_THREAD))
         tri_thread_wake(wakee);
+    else if (tri_unlikely(tri_wakee_kind(wakee) == TRI_KIND_RELAY))
+        ((struct tri_relay *)wakee)->woken((struct tri_relay *)wakee, false);
     else
         tri_worker_ready(tri_actor_of(wakee));
 }

@@ -1,2 +1,2 @@
 # unit_tests += tests/combine/test_x
-unit_tests += tests/combine/test_select
+unit_tests += tests/combine/test_select tests/combine/test_select_set
