@@ -96,7 +96,7 @@ struct tri_handler_type {
 
 #define TR_HANDLER_BODY(name, state, message, drop_state)                                      \
     TR_STATIC_ASSERT(__alignof__(state) <= 16,                                                 \
-                     "states are aligned to 16 bytes at most");                        \
+                     "states are aligned to 16 bytes at most");                                \
     static int name(state *tri_self, message *tri_m);                                          \
     TR_GENERATED int name##_tri_run(void *tri_self, void *tri_m)                               \
     {                                                                                          \
