@@ -62,7 +62,7 @@ struct tri_worker {
     struct tri_poller *poller;
     tr_time polled_at;           /* when descriptors were looked at */
     unsigned n_stolen;           /* at the last theft, until it was judged */
-    unsigned shyness;            /* chances to steal to let pass: see idle.c */
+    unsigned shyness;            /* chances to steal to let pass: see steal.c */
     unsigned patience;           /* as many of them are left */
     tr_time stolen_at;
     tr_time victim_run;          /* an actor's mean run where the last theft was; 0: unknown */
