@@ -5,6 +5,7 @@
  */
 #include "config.h"
 
+#include <errno.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -63,4 +64,23 @@ ACTOR_TEST(fork_chan, a_receiving_end_closes_under_a_lost_lock)
     nums_rx_close(&rx);
     nums_tx_close(&tx);
     check_eq(n_dropped, 1, "in the parent");
+}
+
+ACTOR_TEST(fork_chan, a_child_that_closes_the_last_sending_end_tells_nobody)
+{
+    nums_tx tx;
+    nums_rx rx;
+    int m;
+    pid_t pid;
+
+    need_eq(nums_new(4, &tx, &rx), 0);
+    pid = fork();
+    if (pid == 0) {
+        limit_child();
+        nums_tx_close(&tx);
+        _exit(nums_try_recv(&rx, &m) == -EPIPE || tx.end.chan);
+    }
+    check_child_ends(pid);
+    nums_tx_close(&tx);
+    nums_rx_close(&rx);
 }
