@@ -65,8 +65,9 @@ struct tri_handler_type {
  * for use in a handler: as name_try_send, but a message that finds the mailbox of @to full waits
  * in the outbox of the running handler, which takes no further message until there is room:
  * back-pressure without waiting. -EAGAIN: the outbox is taken too.  -EDEADLK: the full mailbox is
- * its own.  -EPERM: not in a handler. A message in the outbox of a handler that ends is dropped.
- * Two handlers that post to each other while both are full wait for ever.
+ * its own.  -EPERM: not in a handler.  -EOWNERDEAD: a forked child. A message in the outbox of
+ * a handler that ends is dropped. Two handlers that post to each other while both are full wait
+ * for ever.
  *
  *     int name_timer(tr_time at, message *m);
  *
@@ -95,7 +96,7 @@ struct tri_handler_type {
 
 #define TR_HANDLER_BODY(name, state, message, drop_state)                                      \
     TR_STATIC_ASSERT(__alignof__(state) <= 16,                                                 \
-                     "states are aligned to 16 bytes at most");                        \
+                     "states are aligned to 16 bytes at most");                                \
     static int name(state *tri_self, message *tri_m);                                          \
     TR_GENERATED int name##_tri_run(void *tri_self, void *tri_m)                               \
     {                                                                                          \
@@ -133,7 +134,7 @@ TR_API TR_CHECK int tr_handler_spawn(tr_scope *scope, const struct tri_handler_t
 TR_API TR_CHECK int tr_handler_post(tr_mpsc_tx *to, void *m);
 TR_API TR_CHECK int tr_handler_timer(const struct tri_handler_type *type, tr_time at, void *m);
 
-/* In a handler: end cleanly after this message. -EPERM elsewhere. */
+/* In a handler: end cleanly after this message. Else -EPERM, in a forked child -EOWNERDEAD. */
 TR_API int tr_handler_stop(void);
 
 TR_END_DECLS

@@ -154,14 +154,15 @@ TR_API int tr_sock_shutdown(tr_sock *s, int how);
 /*
  * Half-closes, discards input until the end of the peer or @deadline, and closes: the peer gets
  * all that was written, where a plain close with input unread would reset the connection. Always
- * leaves *@s empty. Returns 0, or why the wait ended.
+ * leaves *@s empty. Returns 0, or why the wait ended.  -EOWNERDEAD: a forked child; closed only.
  */
 TR_API int tr_sock_finish(tr_sock *s, tr_time deadline);
 
 /*
  * Closes and empties. Never waits. Input that has arrived and was not read is discarded, up to
  * some 64 KiB, so that it does not reset the connection before the peer has read our last words;
- * for a peer that goes on sending, tr_sock_finish().
+ * for a peer that goes on sending, tr_sock_finish(). In a forked child it closes the child's copy
+ * alone: the parent loses neither input nor connection.
  */
 TR_API void tr_sock_close(tr_sock *s);
 

@@ -16,7 +16,8 @@
  * the same.
  *
  * With tr_main() it starts at once, else late (tri_idle_conduct()), or when a signal is opened or
- * the level is raised; not any more when the workers are about to leave. Its thread takes the signals that are handled in this process.
+ * the level is raised; not any more when the workers are about to leave. Its thread takes the
+ * signals that are handled in this process.
  */
 #include "config.h"
 

@@ -528,6 +528,8 @@ static struct tri_handler *running(void)
 
 static int refuse_stranger(const char *what)
 {
+    if (tri_is_forked())
+        return -EOWNERDEAD;
     tri_tell(TR_EVENT_MISUSE, "%s was called outside of a handler's function", what);
     return -EPERM;
 }

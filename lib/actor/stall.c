@@ -33,7 +33,7 @@ static bool is_starved(const struct tri_sight *s, pid_t tid, tr_time span, tr_ti
            tri_trace_is_runnable(tid);
 }
 
-/* Looks at one worker; true: it has been in one slice for longer than @limit, and is not told. */
+/* Looks at one worker; true: it has been in one slice for longer than @limit. */
 static bool is_stuck(struct tri_sight *s, struct tri_worker *w, tr_time now, tr_time limit)
 {
     pid_t tid = atomic_load_explicit(&w->tid, memory_order_relaxed);
@@ -49,7 +49,7 @@ static bool is_stuck(struct tri_sight *s, struct tri_worker *w, tr_time now, tr_
                                  .cpu = shown ? cpu_time(tid) : 0 };
         return false;
     }
-    return !s->told && now - s->since >= limit && !is_starved(s, tid, now - s->since, limit);
+    return now - s->since >= limit && (s->told || !is_starved(s, tid, now - s->since, limit));
 }
 
 void tri_stalls_look(struct tri_stalls *s, struct tri_runtime *rt, struct tri_report *report,
@@ -65,8 +65,10 @@ void tri_stalls_look(struct tri_stalls *s, struct tri_runtime *rt, struct tri_re
             sight->shown = NULL;
         if (!is_stuck(sight, rt->workers[i], now, rt->opts.stall_limit))
             continue;
+        tri_idle_watch(rt); /* what has not started, in its inbox too, is stolen */
+        if (sight->told)
+            continue;
         sight->told = true;
-        tri_worker_summon(rt); /* what has not started is stolen */
         tri_report_stall(report, rt, rt->workers[i], now - sight->since);
     }
 }

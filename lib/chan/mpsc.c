@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "chan/mpsc.h"
+#include "sched/runtime.h"
 #include "mem/alloc.h"
 
 enum {
@@ -204,6 +205,8 @@ void tr_mpsc_tx_close(tr_mpsc_tx *tx)
     if (tx->n_back > 0)
         atomic_fetch_add_explicit(&c->n_back, tx->n_back, memory_order_relaxed);
     *tx = (tr_mpsc_tx){ 0 };
+    if (tri_unlikely(tri_is_forked()))
+        return; /* the last one takes locks, whose holder may be a thread no more */
     /* release: our sends come before the end. acquire: the sends of the others did, too. */
     if (atomic_fetch_sub_explicit(&c->n_tx, 1, memory_order_acq_rel) != 1)
         return;

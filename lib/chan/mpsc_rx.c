@@ -359,6 +359,8 @@ void tr_mpsc_rx_close(tr_mpsc_rx *rx)
     if (!c)
         return;
     rx->chan = NULL; /* before the drops, which may do anything */
+    if (tri_unlikely(tri_is_forked()))
+        return; /* a sender in the lock, or in the middle of a copy, may be a thread no more */
     drop_queued(c, tri_mpsc_shut(c, TRI_RX_GONE));
     tri_mpsc_unref(c);
 }

@@ -247,6 +247,8 @@ void tr_watch_tx_close(tr_watch_tx *tx)
     if (!c)
         return;
     tx->cell = NULL;
+    if (tri_unlikely(tri_is_forked()))
+        return; /* who holds the lock may be a thread no more */
     /* acq_rel: the sends of all ends come before the end. */
     if (atomic_fetch_sub_explicit(&c->n_tx, 1, memory_order_acq_rel) == 1) {
         tri_lock_acquire(&c->lock);

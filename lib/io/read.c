@@ -86,7 +86,8 @@ int tr_sock_finish(tr_sock *s, tr_time deadline)
     int r = tri_sock_enter(s, TRI_USE_READ, &k);
 
     if (r == 0) {
-        r = tr_sock_shutdown(s, SHUT_WR);
+        /* A forked child would half-close its parent's connection, too. */
+        r = tri_is_forked() ? -EOWNERDEAD : tr_sock_shutdown(s, SHUT_WR);
         if (r == 0)
             r = discard(k, deadline);
         tri_sock_leave(k, TRI_USE_READ);

@@ -304,6 +304,20 @@ static void expel(struct tri_sock *k, unsigned hold)
     tri_sock_leave(k, hold);
 }
 
+/*
+ * In a forked child: the descriptor is its own copy, but unread input and the connection are the
+ * parent's, and locks may be held by threads that are no more. The record goes with the process.
+ */
+static void close_copy(struct tri_sock *k)
+{
+    if (k->kind == TRI_SOCK_CUSTOM) {
+        if (k->ops->close)
+            k->ops->close(k->self);
+    } else {
+        (void)k->fd.backend->ops->close(k->fd.backend, k->fd.fd);
+    }
+}
+
 void tr_sock_close(tr_sock *s)
 {
     enum { CLOSER = 1u << 3 }; /* in use: we are still inside */
@@ -321,7 +335,9 @@ void tr_sock_close(tr_sock *s)
     } while (!atomic_compare_exchange_weak_explicit(
         &k->use, &use, use ? use | TRI_USE_CLOSED | CLOSER : TRI_USE_CLOSED,
         memory_order_acq_rel, memory_order_relaxed));
-    if (use == 0)
+    if (tri_unlikely(tri_is_forked()))
+        close_copy(k);
+    else if (use == 0)
         destroy(k);
     else
         expel(k, CLOSER);

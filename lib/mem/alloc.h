@@ -22,7 +22,10 @@ void *tri_mem_alloc(size_t bytes);
 /* The same, at the start of a line of 64 bytes, and no other object in its lines. */
 void *tri_mem_alloc_lines(size_t bytes);
 
-/* As tri_mem_alloc(), with any content, for hot paths: glibc's calloc() passes by the cache of the thread. */
+/*
+ * As tri_mem_alloc(), with any content, for hot paths: glibc's calloc() passes by the cache of
+ * the thread.
+ */
 void *tri_mem_alloc_dirty(size_t bytes);
 
 /*

@@ -10,6 +10,8 @@
  *     take                 the owner    any
  *     steal                             any number
  *
+ * steal_many goes with push and steal, and excludes take: see there.
+ *
  * D. Chase, Y. Lev, "Dynamic circular work-stealing deque", 2005, with the orders of N. M. Le et
  * al., "Correct and efficient work-stealing for weak memory models", 2013. push and take are
  * wait-free but for growth, steal is lock-free. A full array is replaced by one of twice its

@@ -251,7 +251,7 @@ void tri_idle(struct tri_worker *w)
 {
     struct tri_runtime *rt = w->rt;
     void (*flush)(void);
-    struct tri_sight s;
+    struct tri_lookout s;
     unsigned naps = 0;
 
     flush = atomic_load_explicit(&idle_fn, memory_order_relaxed);

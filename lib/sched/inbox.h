@@ -6,12 +6,13 @@
  *     EMPTY  --worker goes to sleep-->  ASLEEP
  *     EMPTY | ASLEEP | list  --push-->  list         who replaced ASLEEP wakes the worker
  *     EMPTY | ASLEEP | list  --take-->  EMPTY        the worker only
+ *     list  --raid-->  EMPTY                         another worker, if this one is stuck
  *     ASLEEP  --rouse-->  EMPTY                      who did it wakes the worker
  *
  * No wake-up is lost: sleeping and pushing are atomic steps on one word. Either the worker finds
  * the word changed and does not sleep, or the pusher finds ASLEEP and wakes it.
  *
- *             push        take         sleep        rouse
+ *             push        take         sleep        rouse, raid
  *     push    any number  any          any          any
  *     take                one thread   same thread  any
  *
@@ -63,22 +64,41 @@ static inline bool tri_inbox_is_idle(struct tri_inbox *b)
     return top == TRI_INBOX_EMPTY || top == TRI_INBOX_ASLEEP;
 }
 
+/* The chain that ends in @last, the first pushed first. */
+static inline struct tri_actor *tri_inbox_in_order(struct tri_actor *last)
+{
+    struct tri_actor *first = NULL, *before;
+
+    for (; last; last = before) {
+        before = last->link;
+        last->link = first;
+        first = last;
+    }
+    return first;
+}
+
 /* Takes everything, the first pushed first. Also ends sleep. Worker only. */
 static inline struct tri_actor *tri_inbox_take(struct tri_inbox *b)
 {
     /* acquire: the links and the actors; pairs with tri_inbox_push(). */
     /* seq_cst: also a store that must precede the look at rt->unwatched after a sleep (idle.c). */
     struct tri_actor *a = atomic_exchange(&b->top, TRI_INBOX_EMPTY);
-    struct tri_actor *first = NULL, *next;
 
-    if (a == TRI_INBOX_ASLEEP)
-        return NULL;
-    for (; a; a = next) {
-        next = a->link;
-        a->link = first;
-        first = a;
-    }
-    return first;
+    return a == TRI_INBOX_ASLEEP ? NULL : tri_inbox_in_order(a);
+}
+
+/* The same for anybody, if there is something; never ends a sleep. */
+static inline struct tri_actor *tri_inbox_raid(struct tri_inbox *b)
+{
+    /* relaxed: the exchange below decides. */
+    struct tri_actor *top = atomic_load_explicit(&b->top, memory_order_relaxed);
+
+    while (top != TRI_INBOX_EMPTY && top != TRI_INBOX_ASLEEP)
+        /* acquire: as in take. */
+        if (atomic_compare_exchange_weak_explicit(&b->top, &top, TRI_INBOX_EMPTY,
+                                                  memory_order_acquire, memory_order_relaxed))
+            return tri_inbox_in_order(top);
+    return NULL;
 }
 
 /* Marks the worker as asleep; false: something is there. Worker only. */

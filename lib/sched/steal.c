@@ -2,8 +2,6 @@
 /* steal.c - see steal.h. */
 #include "config.h"
 
-#include <string.h>
-
 #include "sched/steal.h"
 
 enum {
@@ -58,6 +56,37 @@ static void steal_hot(struct tri_worker *w, struct tri_deque *from, size_t n)
         for (size_t i = 0; i < got; i++)
             keep(w, &w->hot, run[i]);
     }
+}
+
+/* Whether @a, in the inbox of its home, may go elsewhere: not a task that has started. */
+static bool may_leave(const struct tri_actor *a)
+{
+    if (tri_wakee_kind(&a->wakee) == TRI_KIND_HANDLER)
+        return !a->wakee.pinned;
+    /* relaxed, by the builtin: its end waits for the request that lies in the inbox. */
+    return __atomic_load_n(&((const struct tri_task *)a)->frame, __ATOMIC_RELAXED) == NULL;
+}
+
+/*
+ * From the inbox of a worker that is stuck: it does not come to take what lies there. Nothing of
+ * that has been announced as backlog; the conductor, who sees a worker stuck, asks for a watcher.
+ */
+static void steal_inbox(struct tri_worker *w, struct tri_worker *v)
+{
+    struct tri_actor *a = tri_inbox_raid(&v->inbox), *next, *first = NULL, *last = NULL;
+
+    for (; a; a = next) {
+        next = a->link;
+        if (may_leave(a)) {
+            keep(w, tri_wakee_is_task(&a->wakee) ? &w->fresh : &w->hot, a);
+            continue;
+        }
+        a->link = last; /* back, in the same order */
+        first = first ? first : a;
+        last = a;
+    }
+    if (first)
+        tri_worker_return(v, first, last);
 }
 
 /*
@@ -115,8 +144,20 @@ static bool hot_are_ripe(struct tri_worker *v, struct tri_seen *seen)
     return ripe;
 }
 
+/* @v has been in one slice since the last look, and its inbox as it is. */
+static bool inbox_is_ripe(struct tri_worker *v, struct tri_seen *seen, unsigned n_run)
+{
+    /* relaxed: compared; the raid decides. */
+    struct tri_actor *top = atomic_load_explicit(&v->inbox.top, memory_order_relaxed);
+    bool ripe = n_run == 0 && top == seen->inbox_top && top != TRI_INBOX_EMPTY &&
+                top != TRI_INBOX_ASLEEP;
+
+    seen->inbox_top = top;
+    return ripe;
+}
+
 /* Takes half of a queue of @v, but not too much, if it may; @at: the time of this look. */
-static void steal(struct tri_worker *w, struct tri_worker *v, struct tri_sight *s, tr_time at)
+static void steal(struct tri_worker *w, struct tri_worker *v, struct tri_lookout *s, tr_time at)
 {
     struct tri_seen *seen = &s->of[v->index];
     /* relaxed: compared with itself only. */
@@ -128,6 +169,10 @@ static void steal(struct tri_worker *w, struct tri_worker *v, struct tri_sight *
 
     seen->tick = tick;
     s->backlog = s->backlog || tri_deque_len(&v->fresh) > 0 || tri_deque_len(&v->hot) > 0;
+    if (inbox_is_ripe(v, seen, n_run)) {
+        steal_inbox(w, v);
+        return;
+    }
     if (!fresh && !hot)
         return;
     if (w->patience > 0) {
@@ -143,16 +188,17 @@ static void steal(struct tri_worker *w, struct tri_worker *v, struct tri_sight *
     w->victim_run = !fresh && run == 0 ? WORTH : run; /* handlers behind one long slice */
 }
 
-void tri_steal_begin(struct tri_worker *w, struct tri_sight *s)
+void tri_steal_begin(struct tri_worker *w, struct tri_lookout *s)
 {
     if (w->greed == 0)
         w->greed = STEAL_MIN;
     judge(w);
-    memset(s->of, 0xff, w->rt->n_worker * sizeof s->of[0]);
+    for (unsigned i = 0; i < w->rt->n_worker; i++)
+        s->of[i] = (struct tri_seen){ -1, -1, -1, TRI_INBOX_EMPTY, 0 };
     s->at = 0;
 }
 
-void tri_steal_look(struct tri_worker *w, struct tri_sight *s)
+void tri_steal_look(struct tri_worker *w, struct tri_lookout *s)
 {
     struct tri_runtime *rt = w->rt;
     tr_time at = now(w);

@@ -9,6 +9,9 @@
  *   unstarted tasks           for life, so with more care: if nobody has come to the oldest, or
  *                             if their worker takes more than a microsecond for each task
  *
+ *   the inbox                 of a worker that has not left its slice between the looks: what
+ *                             may be stolen of it, for good, too
+ *
  * and each theft is judged by how long it kept the thief busy (judge() in steal.c).
  */
 #ifndef TRI_SCHED_STEAL_H
@@ -18,9 +21,10 @@
 #include "sched/worker.h"
 
 /* What an idle worker has seen since it has been idle. */
-struct tri_sight {
+struct tri_lookout {
     struct tri_seen {
         long long fresh_top, fresh_bottom, hot_bottom; /* -1: not seen yet */
+        struct tri_actor *inbox_top;
         unsigned tick;
     } of[TRI_WORKERS_MAX];
     tr_time at;
@@ -28,9 +32,9 @@ struct tri_sight {
 };
 
 /* @w has just become idle: judges what it has stolen before; nothing is seen yet. */
-void tri_steal_begin(struct tri_worker *w, struct tri_sight *s);
+void tri_steal_begin(struct tri_worker *w, struct tri_lookout *s);
 
 /* A look at the other workers, and a theft where one is due. */
-void tri_steal_look(struct tri_worker *w, struct tri_sight *s);
+void tri_steal_look(struct tri_worker *w, struct tri_lookout *s);
 
 #endif /* TRI_SCHED_STEAL_H */

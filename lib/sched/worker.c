@@ -272,6 +272,11 @@ static void inbox_push(struct tri_worker *w, struct tri_actor *a, struct tri_wor
     inbox_push_chain(w, a, a, here);
 }
 
+void tri_worker_return(struct tri_worker *v, struct tri_actor *first, struct tri_actor *last)
+{
+    inbox_push_chain(v, first, last, tri_worker_self());
+}
+
 void tri_worker_ready(struct tri_actor *a)
 {
     struct tri_worker *here = tri_worker_self();

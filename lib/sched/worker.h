@@ -62,7 +62,7 @@ struct tri_worker {
     struct tri_poller *poller;
     tr_time polled_at;           /* when descriptors were looked at */
     unsigned n_stolen;           /* at the last theft, until it was judged */
-    unsigned shyness;            /* chances to steal to let pass: see idle.c */
+    unsigned shyness;            /* chances to steal to let pass: see steal.c */
     unsigned patience;           /* as many of them are left */
     tr_time stolen_at;
     tr_time victim_run;          /* an actor's mean run where the last theft was; 0: unknown */
@@ -297,6 +297,9 @@ bool tri_worker_has_work(struct tri_worker *w);
 
 /* Keeps @a, which is READY, where no memory is needed; it runs when little else is left. Owner. */
 void tri_overflow_push(struct tri_worker *w, struct tri_actor *a);
+
+/* Puts back what was raided from the inbox of @v: from @first to @last, linked as for a push. */
+void tri_worker_return(struct tri_worker *v, struct tri_actor *first, struct tri_actor *last);
 
 /* Makes @a, which has just been stolen, an actor of @w. */
 void tri_actor_moves(struct tri_actor *a, struct tri_worker *w);

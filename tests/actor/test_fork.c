@@ -174,7 +174,8 @@ static int forks(struct job *self, struct ask *m)
         return tr_handler_stop();
     pid = fork();
     if (pid == 0) {
-        if (plain_spawn(root_scope, &(struct job){ 0 }, NULL, &ref) != -EOWNERDEAD)
+        if (plain_spawn(root_scope, &(struct job){ 0 }, NULL, &ref) != -EOWNERDEAD ||
+            forks_timer(TR_NEVER, NULL) != -EOWNERDEAD || tr_handler_stop() != -EOWNERDEAD)
             _exit(WAITED);
         return self->result;
     }

@@ -1,3 +1,4 @@
+unit_tests += tests/chan/test_fork_chan
 chan_tests = \
     tests/chan/test_mpsc \
     tests/chan/test_mpsc_forms \

@@ -129,8 +129,10 @@ ACTOR_TEST(tcp, unknown_name_is_told_and_its_thread_ends)
 ACTOR_TEST(tcp, look_up_that_is_not_waited_for_does_no_harm)
 {
     tr_sock c = { NULL };
+    int r = tr_tcp_connect("no-such-host.invalid:80", TR_NOW, &c);
 
-    check_eq(tr_tcp_connect("no-such-host.invalid:80", TR_NOW, &c), -ETIMEDOUT);
+    /* What is ready wins over the deadline: the thread may be quicker than we. */
+    check(r == -ETIMEDOUT || r == -EADDRNOTAVAIL || r == -EHOSTUNREACH);
     while (tri_lookup_n_open() > 0)
         need_eq(tr_yield(), 0);
 }

@@ -2,6 +2,8 @@
 /* test_many.c - very many tasks, long chains and deep nests of them, and where each runs. */
 #include "config.h"
 
+#include <pthread.h>
+
 #include "sched/kit.h"
 
 TR_SUITE(many, .init = kit_listen, .timeout = 20);
@@ -216,6 +218,102 @@ TR_TEST(many, tasks_that_spread_start_on_different_workers)
 {
     run_with((struct tr_runtime_opts){ .n_worker = 2 }, two_meet,
              &(unsigned){ TR_TASK_SPREAD });
+}
+
+/* ---- what lies in the inbox of a worker that is stuck ---- */
+
+static atomic_bool has_run;
+
+TR_TASK(release, struct arg, arg_drop);
+
+static int release(struct arg *a)
+{
+    (void)a;
+    check_eq(tr_worker_index(), 1);
+    atomic_store(&has_run, true);
+    return 0;
+}
+
+struct knock {
+    int op;
+};
+struct gate {
+    int n;
+};
+TR_HANDLER(gate, struct gate, struct knock, tr_nodrop, tr_nodrop);
+
+static int gate(struct gate *self, struct knock *m)
+{
+    if (m->op == 0) { /* before the root is stuck */
+        self->n++;
+        return 0;
+    }
+    check_eq(tr_worker_index(), 1);
+    check_eq(self->n, 1);
+    atomic_store(&has_run, true);
+    return tr_handler_stop();
+}
+
+static gate_ref gate_of_root;
+
+static void *spawn_from_outside(void *scope)
+{
+    struct arg a = { 1, 0 };
+
+    check_eq(release_spawn(scope, &a, NULL), 0);
+    return NULL;
+}
+
+static void *knock_from_outside(void *scope)
+{
+    (void)scope;
+    check_eq(gate_try_send(&gate_of_root, &(struct knock){ 1 }), 0);
+    return NULL;
+}
+
+/* Holds worker 0, to whose inbox the other thread pushes, until what was pushed has run. */
+static int hold_worker(tr_scope *root, void *(*from_outside)(void *))
+{
+    pthread_t thread;
+
+    atomic_store(&has_run, false);
+    check_eq(tr_sleep(tr_after(TR_MS(1))), 0); /* from the first idle moment on it is watched */
+    if (pthread_create(&thread, NULL, from_outside, root) != 0)
+        return -ENOMEM;
+    while (!atomic_load(&has_run))
+        ;
+    pthread_join(thread, NULL);
+    return 0;
+}
+
+static int stuck_before_a_task(tr_scope *root, void *unused)
+{
+    (void)unused;
+    return hold_worker(root, spawn_from_outside);
+}
+
+static int stuck_before_a_handler(tr_scope *root, void *unused)
+{
+    struct gate self = { 0 };
+    int r;
+
+    (void)unused;
+    if (!check_eq(gate_spawn(root, &self, NULL, &gate_of_root), 0))
+        return -ENOMEM;
+    check_eq(gate_try_send(&gate_of_root, &(struct knock){ 0 }), 0);
+    r = hold_worker(root, knock_from_outside);
+    gate_ref_close(&gate_of_root);
+    return r;
+}
+
+TR_TEST(many, a_task_in_the_inbox_of_a_stuck_worker_is_stolen)
+{
+    run_with((struct tr_runtime_opts){ .n_worker = 2 }, stuck_before_a_task, NULL);
+}
+
+TR_TEST(many, a_handler_in_the_inbox_of_a_stuck_worker_is_stolen)
+{
+    run_with((struct tr_runtime_opts){ .n_worker = 2 }, stuck_before_a_handler, NULL);
 }
 
 TR_TEST(many, an_unstarted_task_behind_a_stuck_one_is_stolen)
