@@ -119,8 +119,9 @@ STEP_TEST(select_set, what_is_ready_is_performed_and_told_with_its_data)
     check_eq(got.result, 0);
     check_eq(b.got, 5);
     check_eq(tr_select_set_wait(&set, TR_NOW, &got), -ETIMEDOUT, "it was consumed");
-    chan_close(&a);
     check_eq(tr_select_set_remove(&set, a.key), 0);
+    tr_select_set_close(&set);
+    chan_close(&a);
     chan_close(&b);
 }
 
@@ -148,6 +149,7 @@ STEP_TEST(select_set, ready_arms_take_turns_and_first_ones_go_first)
     check_eq(got.data, &urgent);
     check_eq(tr_select_set_wait(&set, TR_NOW, &got), 0);
     check_eq(got.data, &c[0]);
+    tr_select_set_close(&set);
     for (unsigned i = 0; i < 3; i++)
         chan_close(&c[i]);
     chan_close(&urgent);
@@ -169,6 +171,7 @@ STEP_TEST(select_set, a_closed_source_is_ready_until_it_is_removed)
     }
     check_eq(tr_select_set_remove(&set, c.key), 0);
     check_eq(tr_select_set_wait(&set, TR_NEVER, &got), -EINVAL);
+    tr_select_set_close(&set);
     chan_close(&c);
 }
 
@@ -224,6 +227,7 @@ STEP_TEST(select_set, an_arm_can_be_off_and_on_again)
     check_eq(tr_select_set_change(&set, a.key, &on), 0);
     check_eq(tr_select_set_wait(&set, TR_NOW, &got), 0);
     check_eq(got.key, a.key);
+    tr_select_set_close(&set);
     chan_close(&a);
     chan_close(&b);
 }
@@ -413,7 +417,7 @@ STEP_TEST(select_set, a_cancel_ends_the_wait_and_loses_nothing)
     need_eq(waiter_spawn(root, &arg, &(struct tr_task_opts){ .ret_task = &t }), 0);
     for (unsigned i = 0; i < 5; i++)
         (void)tr_yield();
-    tr_task_cancel(&t);
+    tr_task_abort(&t);
     check_eq(tr_task_join(&t, TR_NEVER, &result), 0);
     check_eq(result, -ECANCELED);
     put(&c, 3);
@@ -446,5 +450,6 @@ STEP_TEST(select_set, a_waiting_send_keeps_its_place_in_the_line)
     check_eq(tr_select_set_remove(&set, key), 0);
     check_eq(numq_try_recv(&c.rx, &out), 0);
     check_eq(out, 2);
+    tr_select_set_close(&set);
     chan_close(&c);
 }
