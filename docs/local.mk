@@ -3,6 +3,8 @@ EXTRA_DIST += docs/README
 
 dist_man_MANS =
 dist_man_MANS += docs/man/troupe.7
+dist_man_MANS += docs/man/tr_completer.3
+dist_man_MANS += docs/man/tr_future.3
 dist_man_MANS += docs/man/tr_handler.3
 dist_man_MANS += docs/man/tr_main.3
 dist_man_MANS += docs/man/tr_mpsc.3
@@ -10,6 +12,7 @@ dist_man_MANS += docs/man/tr_oneshot.3
 dist_man_MANS += docs/man/tr_run.3
 dist_man_MANS += docs/man/tr_scope.3
 dist_man_MANS += docs/man/tr_select.3
+dist_man_MANS += docs/man/tr_select_set.3
 dist_man_MANS += docs/man/tr_signal.3
 dist_man_MANS += docs/man/tr_sock.3
 dist_man_MANS += docs/man/tr_supervise.3

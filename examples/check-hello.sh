@@ -19,6 +19,7 @@ prints 'usage: ask-reply A B; exit 1' ask-reply
 prints '1 + 2 + 3 = 6; exit 0' hello-handler
 prints '3 messages, 1 + 2 + 3 = 6; exit 0' hello-mpsc
 prints '6 * 7 = 42; no second value; exit 0' hello-oneshot
+prints 'waiting; over; exit 0' timer-future
 prints 'patient: cancelled; patient: cleaned up; scope: clumsy failed, nothing is left; exit 0' hello-scope
 prints 'job 1; job 2; job 3; no more jobs; time is up; exit 0' hello-select
 prints '1; 2; 3; 4; 5; exit 0' hello-thread

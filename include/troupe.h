@@ -6,6 +6,8 @@
 #ifndef TROUPE_H
 #define TROUPE_H
 
+#include <troupe/completer.h>
+#include <troupe/future.h>
 #include <troupe/handler.h>
 #include <troupe/mpsc.h>
 #include <troupe/oneshot.h>

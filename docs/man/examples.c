@@ -4,8 +4,10 @@
  * it, and check-man.sh proves that every line of an example is here, in its order.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <troupe.h>
 
@@ -292,4 +294,106 @@ int config(struct cfg first, struct cfg next)
     printf("%s\n", cfgw_get(&rx)->prefix);
     r = cfgw_changed(&rx, TR_UNTIL_DRAIN);
     return r;
+}
+
+/* ---- tr_select_set(3) ---- */
+
+struct peer {
+    jobq_rx jobs;
+    struct part job;
+    uint64_t key;
+};
+
+int serve_peers(struct peer *peer, unsigned n);
+
+int serve_peers(struct peer *peer, unsigned n)
+{
+    int r;
+    tr_select_set set TR_CLEANUP(tr_select_set_close) = { NULL };
+    struct tr_selected got;
+    tr_arm arm;
+
+    if ((r = tr_select_set_new(&set)) < 0)
+        return r;
+    for (unsigned i = 0; i < n; i++) {
+        arm = jobq_recv_arm(&peer[i].jobs, &peer[i].job);
+        r = tr_select_set_add(&set, &arm, 0, &peer[i], &peer[i].key);
+        if (r < 0)
+            return r;
+    }
+    while ((r = tr_select_set_wait(&set, TR_UNTIL_DRAIN, &got)) == 0)
+        if (got.result < 0) /* this peer has gone */
+            tr_select_set_remove(&set, got.key);
+    return r;
+}
+
+/* ---- tr_future(3) ---- */
+
+struct timer {
+    tr_future future;
+    pthread_mutex_t lock;
+    bool over;
+    tr_waker waiter;
+};
+
+static bool timer_poll(tr_future *f, const tr_waker *waker)
+{
+    struct timer *t = (struct timer *)f;
+    bool over;
+
+    pthread_mutex_lock(&t->lock);
+    if (waker)
+        t->waiter = *waker;
+    over = t->over;
+    pthread_mutex_unlock(&t->lock);
+    return over;
+}
+
+int await_timer(struct timer *t);
+
+int await_timer(struct timer *t)
+{
+    t->future.poll = timer_poll;
+    return tr_await(&t->future, TR_NEVER);
+}
+
+/* ---- tr_completer(3) ---- */
+
+struct page {
+    char *text;
+};
+
+static void page_drop(struct page *p)
+{
+    free(p->text);
+}
+
+TR_ONESHOT(page, struct page, page_drop);
+TR_COMPLETER(page, struct page);
+
+static void on_page(void *token, char *text) /* the library's callback */
+{
+    struct page p = { text };
+
+    page_complete(token, &p);
+}
+
+int fetch_page(void (*library)(void (*callback)(void *token, char *text), void *token));
+
+int fetch_page(void (*library)(void (*callback)(void *token, char *text), void *token))
+{
+    page_tx tx;
+    page_rx rx TR_CLEANUP(page_rx_close) = { 0 };
+    struct page p TR_CLEANUP(page_drop) = { NULL };
+    void *token;
+    int r;
+
+    if ((r = page_new(&tx, &rx)) < 0)
+        return r;
+    if ((r = page_completer(&tx, &token)) < 0) {
+        page_tx_close(&tx);
+        return r;
+    }
+    library(on_page, token);
+    return page_recv(&rx, tr_after(TR_S(5)), &p);
 }

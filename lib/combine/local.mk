@@ -1,4 +1,5 @@
 libtroupe_la_SOURCES += \
     lib/combine/deadline.c lib/combine/deadline.h \
+    lib/combine/future.c \
     lib/combine/select.c \
     lib/combine/select_set.c

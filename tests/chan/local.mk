@@ -1,5 +1,6 @@
 unit_tests += tests/chan/test_fork_chan
 chan_tests = \
+    tests/chan/test_completer \
     tests/chan/test_mpsc \
     tests/chan/test_mpsc_forms \
     tests/chan/test_mpsc_inside \
