@@ -7,6 +7,7 @@
 #define TROUPE_H
 
 #include <troupe/handler.h>
+#include <troupe/interval.h>
 #include <troupe/mpsc.h>
 #include <troupe/oneshot.h>
 #include <troupe/runtime.h>

@@ -40,8 +40,18 @@ static bool deadline_withdraw(tr_arm *arm, struct tri_waiter *w)
     return false;
 }
 
-static const struct tri_arm_ops deadline_ops = { "deadline", deadline_attempt, deadline_enroll,
-                                                 deadline_withdraw, NULL };
+static tr_time deadline_due(const tr_arm *arm)
+{
+    return arm->when;
+}
+
+static const struct tri_arm_ops deadline_ops = {
+    .what = "deadline",
+    .attempt = deadline_attempt,
+    .enroll = deadline_enroll,
+    .withdraw = deadline_withdraw,
+    .due = deadline_due,
+};
 
 tr_arm tr_deadline_arm(tr_time when)
 {
@@ -66,15 +76,13 @@ struct select {
 
 static const struct tri_arm_ops select_ops = { .what = "select" };
 
-/* The earliest of the deadline arms and @deadline, with the drain bit of @deadline. */
+/* The earliest of @deadline and the instants at which arms are due. */
 static tr_time limit(const struct select *s, tr_time deadline)
 {
-    tr_time when = deadline & ~TR_DRAIN_BIT;
-
     for (unsigned i = 0; i < s->n; i++)
-        if (s->arms[i].ops == &deadline_ops && s->arms[i].when < when)
-            when = s->arms[i].when;
-    return when | (deadline & TR_DRAIN_BIT);
+        if (s->arms[i].ops)
+            deadline = tri_arm_limit(&s->arms[i], deadline);
+    return deadline;
 }
 
 /* The index of an arm that was performed, or -1. */
@@ -128,8 +136,7 @@ static int wait_any(struct select *s, struct tri_task *self, tr_time deadline)
             tri_park_undo(self);
             i = attempt(s);
         }
-        if (r == -ETIMEDOUT && (deadline & ~TR_DRAIN_BIT) > tr_now())
-            r = 0; /* it was a deadline arm, of which another one was quicker */
+        r = tri_due_is_no_error(r, deadline); /* a due arm, of which another one was quicker */
     }
     return i >= 0 ? i : r;
 }

@@ -323,8 +323,10 @@ static bool join_withdraw(tr_arm *arm, struct tri_waiter *w)
     return false;
 }
 
-static const struct tri_arm_ops join_ops = { "scope join", join_attempt, join_enroll,
-                                             join_withdraw, NULL };
+static const struct tri_arm_ops join_ops = { .what = "scope join",
+                                             .attempt = join_attempt,
+                                             .enroll = join_enroll,
+                                             .withdraw = join_withdraw };
 
 tr_arm tr_scope_join_arm(tr_scope *s)
 {

@@ -497,8 +497,10 @@ static bool join_withdraw(tr_arm *arm, struct tri_waiter *w)
     return false;
 }
 
-static const struct tri_arm_ops join_ops = { "task join", join_attempt, join_enroll,
-                                             join_withdraw, NULL };
+static const struct tri_arm_ops join_ops = { .what = "task join",
+                                             .attempt = join_attempt,
+                                             .enroll = join_enroll,
+                                             .withdraw = join_withdraw };
 
 tr_arm tr_task_join_arm(tr_task *t)
 {

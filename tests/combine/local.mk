@@ -1,2 +1,3 @@
 # unit_tests += tests/combine/test_x
+unit_tests += tests/combine/test_interval
 unit_tests += tests/combine/test_select
