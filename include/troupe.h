@@ -6,6 +6,7 @@
 #ifndef TROUPE_H
 #define TROUPE_H
 
+#include <troupe/delayq.h>
 #include <troupe/handler.h>
 #include <troupe/interval.h>
 #include <troupe/mpsc.h>

@@ -1,3 +1,4 @@
 # unit_tests += tests/combine/test_x
+unit_tests += tests/combine/test_delayq
 unit_tests += tests/combine/test_interval
 unit_tests += tests/combine/test_select
