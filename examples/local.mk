@@ -73,6 +73,11 @@ examples_trmillion_LDADD = $(LDADD_EXAMPLE)
 examples_trmillion_CFLAGS = $(CFLAGS_EXAMPLE)
 example_checks += examples/check-trmillion.sh
 
+examples += examples/trasync
+examples_trasync_LDADD = $(LDADD_EXAMPLE)
+examples_trasync_CFLAGS = $(CFLAGS_EXAMPLE)
+example_checks += examples/check-trasync.sh
+
 EXTRA_DIST += $(example_checks) examples/support/check.sh examples/README.md
 if EXAMPLES
 noinst_PROGRAMS += $(examples)
