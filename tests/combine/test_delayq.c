@@ -158,7 +158,7 @@ TR_TEST(delayq, next_is_refused_outside_of_a_task)
 
 /* ---- order ---- */
 
-SIM_TEST(delayq, values_come_in_the_order_of_their_instants_and_never_early)
+VIRTUAL_TEST(delayq, values_come_in_the_order_of_their_instants_and_never_early)
 {
     timeq q TR_CLEANUP(timeq_free) = queue();
     tr_time born = tr_now();
@@ -175,7 +175,7 @@ SIM_TEST(delayq, values_come_in_the_order_of_their_instants_and_never_early)
     check_eq(timeq_len(&q), 0);
 }
 
-SIM_TEST(delayq, values_that_are_due_together_come_in_the_order_of_insertion)
+VIRTUAL_TEST(delayq, values_that_are_due_together_come_in_the_order_of_insertion)
 {
     timeq q TR_CLEANUP(timeq_free) = queue();
     tr_time when = tr_after(TR_S(100));
@@ -186,7 +186,7 @@ SIM_TEST(delayq, values_that_are_due_together_come_in_the_order_of_insertion)
         expect(&q, n, when);
 }
 
-SIM_TEST(delayq, a_thousand_instants_at_random_come_sorted)
+VIRTUAL_TEST(delayq, a_thousand_instants_at_random_come_sorted)
 {
     timeq q TR_CLEANUP(timeq_free) = queue();
     uint64_t x = test_seed() | 1;
@@ -206,7 +206,7 @@ SIM_TEST(delayq, a_thousand_instants_at_random_come_sorted)
     }
 }
 
-SIM_TEST(delayq, an_instant_far_away_or_in_the_past_is_fine)
+VIRTUAL_TEST(delayq, an_instant_far_away_or_in_the_past_is_fine)
 {
     timeq q TR_CLEANUP(timeq_free) = queue();
     const tr_time year = TR_S(86400) * 365;
@@ -226,7 +226,7 @@ SIM_TEST(delayq, an_instant_far_away_or_in_the_past_is_fine)
 
 /* ---- peek, reset, remove, clear ---- */
 
-SIM_TEST(delayq, peek_names_the_one_that_comes_next)
+VIRTUAL_TEST(delayq, peek_names_the_one_that_comes_next)
 {
     timeq q TR_CLEANUP(timeq_free) = queue();
     tr_time born = tr_now(), when = 0;
@@ -246,7 +246,7 @@ SIM_TEST(delayq, peek_names_the_one_that_comes_next)
     check_eq(when, born + TR_S(9000));
 }
 
-SIM_TEST(delayq, reset_moves_a_value_earlier_later_and_back_from_being_due)
+VIRTUAL_TEST(delayq, reset_moves_a_value_earlier_later_and_back_from_being_due)
 {
     timeq q TR_CLEANUP(timeq_free) = queue();
     tr_time born = tr_now();
@@ -266,7 +266,7 @@ SIM_TEST(delayq, reset_moves_a_value_earlier_later_and_back_from_being_due)
     check_eq(timeq_reset(&q, a, TR_NOW), -ENOENT);
 }
 
-SIM_TEST(delayq, remove_takes_a_value_waiting_or_due)
+VIRTUAL_TEST(delayq, remove_takes_a_value_waiting_or_due)
 {
     timeq q TR_CLEANUP(timeq_free) = queue();
     tr_time born = tr_now();
@@ -292,7 +292,7 @@ SIM_TEST(delayq, remove_takes_a_value_waiting_or_due)
     check_eq(m.n, 4, "a failed call leaves it alone");
 }
 
-SIM_TEST(delayq, a_stale_key_never_names_another_value)
+VIRTUAL_TEST(delayq, a_stale_key_never_names_another_value)
 {
     timeq q TR_CLEANUP(timeq_free) = queue();
     tr_delay_key first = put(&q, 1, TR_NEVER), key;
@@ -311,7 +311,7 @@ SIM_TEST(delayq, a_stale_key_never_names_another_value)
     check_eq(timeq_remove(&q, 1, NULL), -ENOENT);
 }
 
-SIM_TEST(delayq, clear_drops_all_and_the_queue_goes_on)
+VIRTUAL_TEST(delayq, clear_drops_all_and_the_queue_goes_on)
 {
     timeq q TR_CLEANUP(timeq_free) = queue();
     tr_delay_key key = put(&q, 1, TR_NOW);
@@ -330,7 +330,7 @@ SIM_TEST(delayq, clear_drops_all_and_the_queue_goes_on)
 
 /* ---- waiting ---- */
 
-SIM_TEST(delayq, in_an_empty_queue_next_waits_for_an_insert)
+VIRTUAL_TEST(delayq, in_an_empty_queue_next_waits_for_an_insert)
 {
     timeq q TR_CLEANUP(timeq_free) = queue();
     tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
@@ -345,7 +345,7 @@ SIM_TEST(delayq, in_an_empty_queue_next_waits_for_an_insert)
     check_eq(at, born + TR_S(3));
 }
 
-SIM_TEST(delayq, an_earlier_insert_or_reset_wakes_the_waiter)
+VIRTUAL_TEST(delayq, an_earlier_insert_or_reset_wakes_the_waiter)
 {
     timeq q TR_CLEANUP(timeq_free) = queue();
     tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
@@ -370,7 +370,7 @@ SIM_TEST(delayq, an_earlier_insert_or_reset_wakes_the_waiter)
     check_eq(at, born + TR_S(60));
 }
 
-SIM_TEST(delayq, a_waiter_follows_when_the_first_one_goes_or_comes_later)
+VIRTUAL_TEST(delayq, a_waiter_follows_when_the_first_one_goes_or_comes_later)
 {
     timeq q TR_CLEANUP(timeq_free) = queue();
     tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
@@ -394,7 +394,7 @@ SIM_TEST(delayq, a_waiter_follows_when_the_first_one_goes_or_comes_later)
     check_eq(at, born + TR_S(9));
 }
 
-SIM_TEST(delayq, a_wait_that_ends_otherwise_takes_nothing)
+VIRTUAL_TEST(delayq, a_wait_that_ends_otherwise_takes_nothing)
 {
     timeq q TR_CLEANUP(timeq_free) = queue();
     tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
@@ -417,7 +417,7 @@ SIM_TEST(delayq, a_wait_that_ends_otherwise_takes_nothing)
     check_eq(m.n, 1);
 }
 
-SIM_TEST(delayq, an_arm_that_loses_has_taken_nothing)
+VIRTUAL_TEST(delayq, an_arm_that_loses_has_taken_nothing)
 {
     timeq q TR_CLEANUP(timeq_free) = queue();
     slot_tx tx TR_CLEANUP(slot_tx_close) = { 0 };

@@ -67,7 +67,7 @@ TR_TEST(interval, a_tick_is_refused_outside_of_a_task)
 
 /* ---- the first tick, and those in time ---- */
 
-SIM_TEST(interval, the_first_tick_is_at_once_or_when_it_was_said)
+VIRTUAL_TEST(interval, the_first_tick_is_at_once_or_when_it_was_said)
 {
     tr_time born = tr_now();
     tr_interval now = interval_of(TR_NOW, TR_MS(10), TR_MISSED_SKIP);
@@ -79,7 +79,7 @@ SIM_TEST(interval, the_first_tick_is_at_once_or_when_it_was_said)
     expect_tick(&later, born, TR_MS(13), TR_MS(13));
 }
 
-SIM_TEST(interval, a_tick_is_never_early_and_a_small_lateness_does_not_add_up)
+VIRTUAL_TEST(interval, a_tick_is_never_early_and_a_small_lateness_does_not_add_up)
 {
     enum tr_missed all[] = { TR_MISSED_SKIP, TR_MISSED_BURST, TR_MISSED_DELAY };
 
@@ -94,7 +94,7 @@ SIM_TEST(interval, a_tick_is_never_early_and_a_small_lateness_does_not_add_up)
     }
 }
 
-SIM_TEST(interval, periods_below_the_tick_of_the_wheel_come_exactly)
+VIRTUAL_TEST(interval, periods_below_the_tick_of_the_wheel_come_exactly)
 {
     tr_time born = tr_now();
     tr_interval iv = interval_of(TR_NOW, 700, TR_MISSED_BURST);
@@ -103,7 +103,7 @@ SIM_TEST(interval, periods_below_the_tick_of_the_wheel_come_exactly)
         expect_tick(&iv, born, i * 700, i * 700);
 }
 
-SIM_TEST(interval, the_largest_period_works)
+VIRTUAL_TEST(interval, the_largest_period_works)
 {
     enum tr_missed all[] = { TR_MISSED_SKIP, TR_MISSED_BURST, TR_MISSED_DELAY };
 
@@ -131,7 +131,7 @@ static tr_interval late_at_950(tr_time born, enum tr_missed missed)
     return iv;
 }
 
-SIM_TEST(interval, burst_makes_up_for_what_was_missed)
+VIRTUAL_TEST(interval, burst_makes_up_for_what_was_missed)
 {
     tr_time born = tr_now();
     tr_interval iv = late_at_950(born, TR_MISSED_BURST);
@@ -140,7 +140,7 @@ SIM_TEST(interval, burst_makes_up_for_what_was_missed)
     expect_tick(&iv, born, TR_MS(1200), TR_MS(1200));
 }
 
-SIM_TEST(interval, delay_goes_on_a_period_from_now)
+VIRTUAL_TEST(interval, delay_goes_on_a_period_from_now)
 {
     tr_time born = tr_now();
     tr_interval iv = late_at_950(born, TR_MISSED_DELAY);
@@ -149,7 +149,7 @@ SIM_TEST(interval, delay_goes_on_a_period_from_now)
     expect_tick(&iv, born, TR_MS(1550), TR_MS(1550));
 }
 
-SIM_TEST(interval, skip_goes_on_in_the_old_rhythm)
+VIRTUAL_TEST(interval, skip_goes_on_in_the_old_rhythm)
 {
     tr_time born = tr_now();
     tr_interval iv = late_at_950(born, TR_MISSED_SKIP);
@@ -160,7 +160,7 @@ SIM_TEST(interval, skip_goes_on_in_the_old_rhythm)
     expect_tick(&iv, born, TR_MS(2400), TR_MS(2400));
 }
 
-SIM_TEST(interval, a_tick_late_by_a_short_period_is_missed_to_delay)
+VIRTUAL_TEST(interval, a_tick_late_by_a_short_period_is_missed_to_delay)
 {
     tr_time born = tr_now();
     tr_interval iv = interval_of(born, TR_MS(1), TR_MISSED_DELAY);
@@ -172,7 +172,7 @@ SIM_TEST(interval, a_tick_late_by_a_short_period_is_missed_to_delay)
 
 /* ---- reset ---- */
 
-SIM_TEST(interval, reset_moves_the_next_tick_and_forgets_what_was_missed)
+VIRTUAL_TEST(interval, reset_moves_the_next_tick_and_forgets_what_was_missed)
 {
     tr_time born = tr_now();
     tr_interval iv = interval_of(TR_NOW, TR_MS(300), TR_MISSED_BURST);
@@ -193,7 +193,7 @@ SIM_TEST(interval, reset_moves_the_next_tick_and_forgets_what_was_missed)
 
 /* ---- waits that end otherwise, and arms ---- */
 
-SIM_TEST(interval, a_wait_that_ends_otherwise_takes_no_tick)
+VIRTUAL_TEST(interval, a_wait_that_ends_otherwise_takes_no_tick)
 {
     tr_time born = tr_now(), got = -1;
     tr_interval iv = interval_of(tr_after(TR_MS(10)), TR_MS(10), TR_MISSED_SKIP);
@@ -216,7 +216,7 @@ static int ticker(struct ticker *t)
     return tr_interval_tick(&t->iv, TR_UNTIL_DRAIN, NULL);
 }
 
-SIM_TEST(interval, drain_and_cancel_end_the_wait)
+VIRTUAL_TEST(interval, drain_and_cancel_end_the_wait)
 {
     tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
     struct ticker t = { interval_of(tr_after(TR_S(9)), TR_S(9), TR_MISSED_SKIP) }, u = t;
@@ -234,7 +234,7 @@ SIM_TEST(interval, drain_and_cancel_end_the_wait)
     check_eq(r, -ESHUTDOWN);
 }
 
-SIM_TEST(interval, other_arms_do_not_move_the_ticks)
+VIRTUAL_TEST(interval, other_arms_do_not_move_the_ticks)
 {
     tr_time born = tr_now(), got = 0, n_tick = 0;
     tr_interval iv = interval_of(TR_NOW, TR_MS(10), TR_MISSED_SKIP);
@@ -252,7 +252,7 @@ SIM_TEST(interval, other_arms_do_not_move_the_ticks)
     check_eq(tr_now() - born, TR_MS(190));
 }
 
-SIM_TEST(interval, an_arm_that_loses_has_taken_no_tick)
+VIRTUAL_TEST(interval, an_arm_that_loses_has_taken_no_tick)
 {
     slot_tx tx TR_CLEANUP(slot_tx_close) = { 0 };
     slot_rx rx TR_CLEANUP(slot_rx_close) = { 0 };

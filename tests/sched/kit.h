@@ -69,7 +69,7 @@ static inline void run_seeds(unsigned n, tr_run_fn *fn, void *arg)
 }
 
 /* A test whose body runs as the root task of the simulator, in virtual time. */
-#define SIM_TEST(suite_, name_)                                                                \
+#define VIRTUAL_TEST(suite_, name_)                                                                \
     static void tr_sim_##suite_##_##name_(tr_scope *root);                                     \
     static int tr_run_##suite_##_##name_(tr_scope *root, void *arg)                            \
     {                                                                                          \

@@ -73,7 +73,7 @@ static const struct tr_scope_opts keeps = { .name = "keeping",
 
 /* ---- results ---- */
 
-SIM_TEST(gather, results_come_in_the_order_of_the_ends_with_id_and_name)
+VIRTUAL_TEST(gather, results_come_in_the_order_of_the_ends_with_id_and_name)
 {
     tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(&keeps);
     tr_ended e = { 0, NULL, 0 };
@@ -113,7 +113,7 @@ SIM_TEST(gather, results_come_in_the_order_of_the_ends_with_id_and_name)
     check_eq(n_told[TR_EVENT_FAILED], 0, "the owner has seen the failure");
 }
 
-SIM_TEST(gather, a_wait_that_ends_otherwise_takes_no_result)
+VIRTUAL_TEST(gather, a_wait_that_ends_otherwise_takes_no_result)
 {
     tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(&keeps);
     tr_ended e = { 0, NULL, -1 };
@@ -143,7 +143,7 @@ STEP_TEST(gather, a_thousand_that_have_ended_are_handed_out_in_a_row)
     check_eq(tr_scope_try_next(&s, &e), 0);
 }
 
-SIM_TEST(gather, after_a_cancel_each_is_still_handed_out)
+VIRTUAL_TEST(gather, after_a_cancel_each_is_still_handed_out)
 {
     tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(&keeps);
     struct arg late = { TR_S(9), 8, true, 1 };
@@ -167,7 +167,7 @@ SIM_TEST(gather, after_a_cancel_each_is_still_handed_out)
     check_eq(n_dropped, 4);
 }
 
-SIM_TEST(gather, in_a_fail_fast_scope_the_first_failure_ends_all)
+VIRTUAL_TEST(gather, in_a_fail_fast_scope_the_first_failure_ends_all)
 {
     tr_scope s TR_CLEANUP(tr_scope_end) =
         tr_scope_open(&(struct tr_scope_opts){ .keep = TR_KEEP_ALL });
@@ -188,7 +188,7 @@ SIM_TEST(gather, in_a_fail_fast_scope_the_first_failure_ends_all)
     check_eq(n_told[TR_EVENT_FAILED], 0, "its result was seen");
 }
 
-SIM_TEST(gather, a_result_seen_does_not_change_the_join)
+VIRTUAL_TEST(gather, a_result_seen_does_not_change_the_join)
 {
     tr_scope s TR_CLEANUP(tr_scope_end) =
         tr_scope_open(&(struct tr_scope_opts){ .keep = TR_KEEP_ALL });
@@ -199,7 +199,7 @@ SIM_TEST(gather, a_result_seen_does_not_change_the_join)
     check_eq(tr_scope_join(&s, TR_NEVER), -EIO);
 }
 
-SIM_TEST(gather, a_failure_that_nobody_took_is_told_at_the_end)
+VIRTUAL_TEST(gather, a_failure_that_nobody_took_is_told_at_the_end)
 {
     tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(&keeps);
 
@@ -213,7 +213,7 @@ SIM_TEST(gather, a_failure_that_nobody_took_is_told_at_the_end)
     check_eq(tr_scope_kept(&s), 0);
 }
 
-SIM_TEST(gather, only_what_was_asked_for_is_kept)
+VIRTUAL_TEST(gather, only_what_was_asked_for_is_kept)
 {
     tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(
         &(struct tr_scope_opts){ .policy = TR_POLICY_COLLECT, .keep = TR_KEEP_FAILURES });
@@ -239,7 +239,7 @@ SIM_TEST(gather, only_what_was_asked_for_is_kept)
     check_eq(tr_scope_try_next(&none, &e), -EINVAL);
 }
 
-SIM_TEST(gather, a_handle_and_the_scope_both_have_the_result)
+VIRTUAL_TEST(gather, a_handle_and_the_scope_both_have_the_result)
 {
     tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(&keeps);
     tr_task t = start(&s, 0, -EIO), u = start(&s, 0, -EIO);
@@ -271,7 +271,7 @@ static int poke(struct poke *p)
     return 0;
 }
 
-SIM_TEST(gather, others_than_the_owner_are_refused)
+VIRTUAL_TEST(gather, others_than_the_owner_are_refused)
 {
     tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(&keeps);
     tr_ended e;
@@ -343,7 +343,7 @@ static int quiet(struct self *self, struct msg *m)
     return 0;
 }
 
-SIM_TEST(gather, a_spawn_without_room_is_refused_and_drops_its_argument)
+VIRTUAL_TEST(gather, a_spawn_without_room_is_refused_and_drops_its_argument)
 {
     tr_scope s TR_CLEANUP(tr_scope_end) =
         tr_scope_open(&(struct tr_scope_opts){ .max_children = 2 });
@@ -365,7 +365,7 @@ SIM_TEST(gather, a_spawn_without_room_is_refused_and_drops_its_argument)
     check_eq(tr_scope_join(&s, TR_NEVER), 0);
 }
 
-SIM_TEST(gather, the_arms_of_one_scope_work_together)
+VIRTUAL_TEST(gather, the_arms_of_one_scope_work_together)
 {
     tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(&(struct tr_scope_opts){
         .policy = TR_POLICY_COLLECT, .keep = TR_KEEP_ALL, .max_children = 2 });
@@ -396,7 +396,7 @@ SIM_TEST(gather, the_arms_of_one_scope_work_together)
 
 /* ---- races ---- */
 
-SIM_TEST(gather, the_first_to_end_wins_and_the_rest_is_gone)
+VIRTUAL_TEST(gather, the_first_to_end_wins_and_the_rest_is_gone)
 {
     tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(&keeps);
     tr_time born = tr_now();
@@ -418,7 +418,7 @@ SIM_TEST(gather, the_first_to_end_wins_and_the_rest_is_gone)
     check_eq(e.result, 9);
 }
 
-SIM_TEST(gather, the_first_success_passes_over_failures)
+VIRTUAL_TEST(gather, the_first_success_passes_over_failures)
 {
     tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(&keeps);
     tr_ended e = { 0, NULL, 0 };
@@ -439,7 +439,7 @@ SIM_TEST(gather, the_first_success_passes_over_failures)
     check_eq(n_told[TR_EVENT_FAILED], 0);
 }
 
-SIM_TEST(gather, a_race_that_takes_too_long_ends_all)
+VIRTUAL_TEST(gather, a_race_that_takes_too_long_ends_all)
 {
     tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(&keeps);
     tr_time born = tr_now();
@@ -452,7 +452,7 @@ SIM_TEST(gather, a_race_that_takes_too_long_ends_all)
     check_eq(tr_now() - born, TR_MS(10));
 }
 
-SIM_TEST(gather, a_race_wants_a_scope_that_fits)
+VIRTUAL_TEST(gather, a_race_wants_a_scope_that_fits)
 {
     tr_scope nothing TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
     tr_scope fast TR_CLEANUP(tr_scope_end) =
@@ -505,7 +505,7 @@ TR_TEST(gather, a_race_whose_owner_is_cancelled_has_no_winner)
     check_eq(n_dropped, 20 * repeats());
 }
 
-SIM_TEST(gather, a_race_in_a_scope_whose_deadline_passes_has_no_winner)
+VIRTUAL_TEST(gather, a_race_in_a_scope_whose_deadline_passes_has_no_winner)
 {
     struct tr_scope_opts opts = keeps;
     tr_scope s;
@@ -520,7 +520,7 @@ SIM_TEST(gather, a_race_in_a_scope_whose_deadline_passes_has_no_winner)
     tr_scope_end(&s);
 }
 
-SIM_TEST(gather, a_task_that_was_aborted_alone_has_ended_first)
+VIRTUAL_TEST(gather, a_task_that_was_aborted_alone_has_ended_first)
 {
     tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(&keeps);
     tr_task t = start(&s, TR_S(9), 1);
@@ -535,7 +535,7 @@ SIM_TEST(gather, a_task_that_was_aborted_alone_has_ended_first)
 
 /* ---- deadlines ---- */
 
-SIM_TEST(gather, at_the_deadline_the_children_are_cancelled_whatever_the_owner_does)
+VIRTUAL_TEST(gather, at_the_deadline_the_children_are_cancelled_whatever_the_owner_does)
 {
     tr_time born = tr_now();
     tr_scope s TR_CLEANUP(tr_scope_end) =
@@ -554,7 +554,7 @@ SIM_TEST(gather, at_the_deadline_the_children_are_cancelled_whatever_the_owner_d
     check_eq(tr_scope_join(&s, TR_NEVER), 0, "it was reported");
 }
 
-SIM_TEST(gather, children_that_end_in_time_are_no_timeout)
+VIRTUAL_TEST(gather, children_that_end_in_time_are_no_timeout)
 {
     tr_time born = tr_now();
     tr_scope s TR_CLEANUP(tr_scope_end) =
@@ -569,7 +569,7 @@ SIM_TEST(gather, children_that_end_in_time_are_no_timeout)
     check_eq(tr_scope_join(&s, TR_NEVER), -ETIMEDOUT, "but this one was too late");
 }
 
-SIM_TEST(gather, a_deadline_that_has_passed_takes_no_child)
+VIRTUAL_TEST(gather, a_deadline_that_has_passed_takes_no_child)
 {
     tr_scope s TR_CLEANUP(tr_scope_end) =
         tr_scope_open(&(struct tr_scope_opts){ .deadline = tr_now() });
@@ -583,7 +583,7 @@ SIM_TEST(gather, a_deadline_that_has_passed_takes_no_child)
     check_eq(tr_scope_join(&never, TR_NEVER), 0);
 }
 
-SIM_TEST(gather, a_timeout_that_no_join_reports_is_told)
+VIRTUAL_TEST(gather, a_timeout_that_no_join_reports_is_told)
 {
     tr_time born = tr_now();
     tr_scope s TR_CLEANUP(tr_scope_end) =
@@ -609,7 +609,7 @@ static int nest(struct nest *n)
     return r < 0 ? r : tr_scope_join(&s, TR_NEVER);
 }
 
-SIM_TEST(gather, the_earlier_of_nested_deadlines_counts)
+VIRTUAL_TEST(gather, the_earlier_of_nested_deadlines_counts)
 {
     tr_time born = tr_now();
     tr_scope outer TR_CLEANUP(tr_scope_end) = tr_scope_open(
@@ -630,7 +630,7 @@ SIM_TEST(gather, the_earlier_of_nested_deadlines_counts)
     check_eq(tr_scope_join(&outer, TR_NEVER), -ETIMEDOUT);
 }
 
-SIM_TEST(gather, a_movable_task_gives_its_scopes_no_deadline)
+VIRTUAL_TEST(gather, a_movable_task_gives_its_scopes_no_deadline)
 {
     tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
     const struct tr_task_opts movable = { .flags = TR_TASK_MOVABLE };

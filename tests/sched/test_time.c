@@ -10,7 +10,7 @@ TR_MPSC(numberq, int, tr_nodrop);
 
 static const tr_time year = TR_S(86400) * 365;
 
-SIM_TEST(time, a_sleep_of_any_span_ends_at_its_instant)
+VIRTUAL_TEST(time, a_sleep_of_any_span_ends_at_its_instant)
 {
     static const tr_time spans[] = { 1, 700, TR_US(33), TR_MS(1), TR_MS(1) + 1, TR_S(86400) };
 
@@ -28,7 +28,7 @@ SIM_TEST(time, a_sleep_of_any_span_ends_at_its_instant)
     }
 }
 
-SIM_TEST(time, a_sleep_into_the_past_takes_no_time)
+VIRTUAL_TEST(time, a_sleep_into_the_past_takes_no_time)
 {
     tr_time born = tr_now();
 
@@ -39,7 +39,7 @@ SIM_TEST(time, a_sleep_into_the_past_takes_no_time)
     check_eq(tr_now(), born);
 }
 
-SIM_TEST(time, the_largest_deadlines_neither_overflow_nor_spin)
+VIRTUAL_TEST(time, the_largest_deadlines_neither_overflow_nor_spin)
 {
     static const tr_time last[] = { TR_NEVER - 1, TR_NEVER, TR_UNTIL_DRAIN, INT64_MAX };
     numberq_tx tx TR_CLEANUP(numberq_tx_close) = { 0 };
