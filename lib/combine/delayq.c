@@ -248,7 +248,7 @@ static const struct tri_arm_ops ops = {
 
 tr_arm tr_delayq_next_arm(tr_delayq *q, void *ret_value)
 {
-    return (tr_arm){ .ops = q && q->impl ? &ops : NULL,
+    return (tr_arm){ .ops = q && q->impl && ret_value ? &ops : NULL,
                      .source = q ? q->impl : NULL,
                      .value = ret_value };
 }

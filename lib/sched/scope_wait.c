@@ -127,7 +127,7 @@ tr_arm tr_scope_room_arm(tr_scope *s)
 
 tr_arm tr_scope_next_arm(tr_scope *s, tr_ended *ret_ended)
 {
-    bool keeps = s && s->opts.keep != TR_KEEP_NOTHING;
+    bool keeps = s && ret_ended && s->opts.keep != TR_KEEP_NOTHING;
 
     return arm_of(keeps ? s : NULL, &next_ops, TRI_WANT_RESULT, ret_ended);
 }

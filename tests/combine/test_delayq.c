@@ -154,6 +154,9 @@ TR_TEST(delayq, next_is_refused_outside_of_a_task)
     struct item m;
 
     check_eq(timeq_next(&q, TR_NEVER, &m), -EPERM);
+    check_eq(timeq_next(&q, TR_NEVER, NULL), -EINVAL);
+    check_eq(timeq_try_next(&q, NULL), -EINVAL);
+    check_eq(timeq_insert(&q, NULL, TR_NOW, NULL), -EINVAL);
 }
 
 /* ---- order ---- */

@@ -290,6 +290,8 @@ VIRTUAL_TEST(gather, others_than_the_owner_are_refused)
     check_eq(tr_scope_kept(NULL), 0);
     arm = tr_scope_next_arm(NULL, &e);
     check(!arm.ops);
+    arm = tr_scope_next_arm(&s, NULL);
+    check(!arm.ops);
     arm = tr_scope_room_arm(NULL);
     check(!arm.ops);
 }
