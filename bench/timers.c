@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * timers.c - what a deadline costs: of a wait that is ready at once, of one that suspends and
- * takes its deadline back, and how late the end of a sleep is on an idle machine.
+ * takes its deadline back, how late the end of a sleep is on an idle machine, and what a delay
+ * queue costs.
  */
 #include "config.h"
 
@@ -162,9 +163,92 @@ static int lateness(const struct bench_metric *m)
     return 0;
 }
 
+/* ---- delayq: a cache of 100,000 entries; one is touched, or one goes and another comes ---- */
+
+enum { ENTRIES = 100000, TOUCHES = 5000000 };
+
+TR_DELAYQ(entryq, uint64_t, tr_nodrop);
+
+static tr_time some_time(uint64_t *seed)
+{
+    return tr_after(TR_S(1) + (tr_time)(bench_random(seed) % 600000) * TR_MS(1));
+}
+
+static int touch(entryq *q, tr_delay_key *keys, uint64_t *seed, struct bench_load *load)
+{
+    int r = 0;
+
+    for (int i = 0; i < TOUCHES && r == 0; i++) {
+        r = entryq_reset(q, keys[bench_random(seed) % ENTRIES], some_time(seed));
+        load->n++;
+    }
+    return r;
+}
+
+static int replace(entryq *q, tr_delay_key *keys, uint64_t *seed, struct bench_load *load)
+{
+    int r = 0;
+
+    for (int i = 0; i < TOUCHES && r == 0; i++) {
+        tr_delay_key *key = &keys[bench_random(seed) % ENTRIES];
+        uint64_t value;
+
+        r = entryq_remove(q, *key, &value);
+        if (r == 0)
+            r = entryq_insert(q, &value, some_time(seed), key);
+        load->n++;
+    }
+    return r;
+}
+
+static int delayq_root(tr_scope *unused, void *arg)
+{
+    static tr_delay_key keys[ENTRIES];
+    entryq q TR_CLEANUP(entryq_free) = { 0 };
+    struct bench_load *load = arg;
+    uint64_t seed = BENCH_SEED;
+    int64_t start;
+    int r = entryq_new(&q);
+
+    (void)unused;
+    for (uint64_t i = 0; i < ENTRIES && r == 0; i++) {
+        uint64_t value = i;
+
+        r = entryq_insert(&q, &value, some_time(&seed), &keys[i]);
+    }
+    if (r < 0)
+        return r;
+    start = bench_clock();
+    r = load->sum ? replace(&q, keys, &seed, load) : touch(&q, keys, &seed, load);
+    load->elapsed = bench_clock() - start;
+    return r;
+}
+
+static int delayq(const struct bench_metric *m, bool replaces)
+{
+    struct bench_load load = { .m = m, .sum = replaces };
+
+    if (bench_run(m, delayq_root, &load) < 0 || bench_check(&load, TOUCHES, replaces) < 0)
+        return -1;
+    bench_tell_each(&load, TOUCHES);
+    return 0;
+}
+
+static int delayq_reset(const struct bench_metric *m)
+{
+    return delayq(m, false);
+}
+
+static int delayq_replace(const struct bench_metric *m)
+{
+    return delayq(m, true);
+}
+
 const struct bench_metric bench_timers[] = {
     { "timers", timers, .n_worker = 2 },
     { "timers_reg", timers_reg, .n_worker = 1 },
     { "timer_lateness_p99", lateness, .n_worker = 2 },
+    { "delayq_reset_100k", delayq_reset, .n_worker = 1 },
+    { "delayq_replace_100k", delayq_replace, .n_worker = 1 },
     { .name = NULL },
 };

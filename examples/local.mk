@@ -78,6 +78,11 @@ example_checks += examples/check-trmillion.sh
 # It measures what a million of something cost: alone, after all the others.
 examples/check-trmillion.log: $(filter-out examples/check-trmillion.log,$(TEST_LOGS))
 
+examples += examples/trasync
+examples_trasync_LDADD = $(LDADD_EXAMPLE)
+examples_trasync_CFLAGS = $(CFLAGS_EXAMPLE)
+example_checks += examples/check-trasync.sh
+
 EXTRA_DIST += $(example_checks) examples/support/check.sh examples/README.md
 if EXAMPLES
 noinst_PROGRAMS += $(examples)

@@ -7,8 +7,10 @@
 #define TROUPE_H
 
 #include <troupe/completer.h>
+#include <troupe/delayq.h>
 #include <troupe/future.h>
 #include <troupe/handler.h>
+#include <troupe/interval.h>
 #include <troupe/mpsc.h>
 #include <troupe/oneshot.h>
 #include <troupe/runtime.h>

@@ -30,10 +30,19 @@ enum tr_policy {
     TR_POLICY_COLLECT,   /* failures are counted and reported to the hook; siblings go on */
 };
 
+enum tr_keep {
+    TR_KEEP_NOTHING,  /* a result that no handle takes is gone with its task */
+    TR_KEEP_FAILURES, /* the results of tasks that failed, for tr_scope_next() */
+    TR_KEEP_ALL,      /* the results of all tasks, each some 160 bytes until it is taken */
+};
+
 struct tr_scope_opts {
     const char *name;       /* for reports; a string that lives as long as the scope */
     enum tr_policy policy;  /* what a failing child does */
     tr_time cleanup_budget; /* span for the cleanup of a cancelled child; 0: one second */
+    enum tr_keep keep;      /* which results wait for tr_scope_next() */
+    size_t max_children;    /* at once; a further spawn gives -ENOBUFS. 0: no limit */
+    tr_time deadline;       /* an instant: what runs then is cancelled. 0: none */
 };
 
 typedef struct tr_scope {
@@ -65,6 +74,54 @@ TR_API TR_CHECK int tr_scope_join(tr_scope *s, tr_time deadline);
 TR_API tr_arm tr_scope_join_arm(tr_scope *s);
 
 /*
+ * A scope with a deadline: at that instant it is cancelled, whatever its owner does then, and if
+ * a child was running or is refused later, the scope's failure is -ETIMEDOUT. A join returns it
+ * once tr_scope_len() is 0. A scope of a movable task has none: its spawns return -EINVAL.
+ */
+
+/* What a task of the scope has ended with. */
+typedef struct tr_ended {
+    tr_id id;         /* as tr_task_id() of its handle */
+    const char *name; /* as it was given at spawn */
+    int result;       /* as of tr_task_join() */
+} tr_ended;
+
+/*
+ * Waits for the next task to end, and takes its result: in the order of their ends, each once.
+ * For a scope that keeps results. Handlers end without a result.
+ * Returns:  1: *@ret_ended is it.  0: no child is left, and no result; more may be spawned.
+ *           -EAGAIN: none has ended (try).  -ETIMEDOUT, -ESHUTDOWN, -ECANCELED: nothing was
+ *           taken.  -EINVAL: the scope keeps nothing.  -EPERM: as tr_scope_join().
+ * What was taken counts as told, but does not change what a join returns.
+ */
+TR_API TR_CHECK int tr_scope_next(tr_scope *s, tr_time deadline, tr_ended *ret_ended);
+TR_API TR_CHECK int tr_scope_try_next(tr_scope *s, tr_ended *ret_ended);
+
+/* The same as an arm of tr_select(), result 1 or 0. Disabled before a spawn. */
+TR_API tr_arm tr_scope_next_arm(tr_scope *s, tr_ended *ret_ended);
+
+/*
+ * Waits until a spawn finds room: fewer than max_children are there. So one loop runs many
+ * things, at most n at once; then a join waits for the last of them.
+ * Returns:  0.  -ETIMEDOUT, -ESHUTDOWN, -ECANCELED.  -EPERM: as tr_scope_join().
+ */
+TR_API TR_CHECK int tr_scope_room(tr_scope *s, tr_time deadline);
+
+/* An arm of tr_select() that is ready when there is room. Disabled before a spawn. */
+TR_API tr_arm tr_scope_room_arm(tr_scope *s);
+
+/*
+ * A race: waits for the first task to end, or for the first whose result is not negative, then
+ * cancels the rest and joins them. The scope must keep all results, for the first success it must
+ * collect. It stays cancelled; tr_scope_end() makes it new.
+ * Returns:  0: *@ret_ended is the winner.  No success: the result of the last to end.  -EINVAL: no
+ *           task, or the scope is not such a one.  -ETIMEDOUT, -ESHUTDOWN, -ECANCELED: nobody was
+ *           in time.  In every case but -EINVAL all have ended.
+ */
+TR_API TR_CHECK int tr_scope_first(tr_scope *s, tr_time deadline, tr_ended *ret_ended);
+TR_API TR_CHECK int tr_scope_first_success(tr_scope *s, tr_time deadline, tr_ended *ret_ended);
+
+/*
  * Stops gently: waits that carry the drain bit end with -ESHUTDOWN, work under way goes on. At
  * @deadline what is left is cancelled; then joins.
  * Returns:  as tr_scope_join() of a scope whose children all ended.  -ETIMEDOUT: some had to be
@@ -89,6 +146,9 @@ TR_API void tr_scope_end(tr_scope *s);
 /* Children that have not ended; children that failed since the scope was opened. */
 TR_API size_t tr_scope_len(const tr_scope *s);
 TR_API size_t tr_scope_failures(const tr_scope *s);
+
+/* Results that tr_scope_next() has not taken. What is left is dropped by tr_scope_end(). */
+TR_API size_t tr_scope_kept(const tr_scope *s);
 
 /* The scope drains, or is cancelled. */
 TR_API bool tr_scope_is_draining(const tr_scope *s);

@@ -59,8 +59,9 @@ struct tri_task_type {
  *
  * which moves *@arg into a new task of @scope. The argument is always consumed, and empty
  * afterwards: when the task ends, or when spawn fails, it is dropped.
- * Returns:  0.  -ENOMEM.  -ESHUTDOWN: the scope was cancelled.  -EPERM: @scope is new and the
- *           caller is no task.  -EINVAL: @scope or @arg is NULL.
+ * Returns:  0.  -ENOMEM.  -ESHUTDOWN: the scope was cancelled.  -ENOBUFS: it holds as many
+ *           children as it may.  -EPERM: @scope is new and the caller is no task.  -EINVAL: @scope
+ *           or @arg is NULL.
  * Callers:  anybody for a scope that is in use; tasks for a new one.
  */
 #define TR_TASK(name, type, drop_fn)                                                           \

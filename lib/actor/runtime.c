@@ -279,7 +279,7 @@ static int root_make(struct tri_runtime *rt, struct tri_worker *w, struct root *
     if (!t)
         return -ENOMEM;
     rt->root = tri_scope_new(rt, NULL, t,
-                             &(struct tr_scope_opts){ "root", TR_POLICY_COLLECT, 0 });
+                             &(struct tr_scope_opts){ .name = "root", .policy = TR_POLICY_COLLECT });
     tri_scope_adopt(rt->root, t);
     if (!rt->root) {
         tri_task_discard(w, t, -ENOMEM);

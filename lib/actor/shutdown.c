@@ -173,7 +173,12 @@ static bool withdraw(tr_arm *arm, struct tri_waiter *w)
     return false;
 }
 
-static const struct tri_arm_ops ops = { "shutdown level", attempt, enroll, withdraw, NULL };
+static const struct tri_arm_ops ops = {
+    .what = "shutdown level",
+    .attempt = attempt,
+    .enroll = enroll,
+    .withdraw = withdraw,
+};
 
 int tr_shutdown_wait(enum tr_level level, tr_time deadline)
 {

@@ -378,7 +378,12 @@ static bool withdraw(tr_arm *arm, struct tri_waiter *w)
     return false;
 }
 
-static const struct tri_arm_ops ops = { "signal", attempt, enroll, withdraw, NULL };
+static const struct tri_arm_ops ops = {
+    .what = "signal",
+    .attempt = attempt,
+    .enroll = enroll,
+    .withdraw = withdraw,
+};
 
 /* An arm over @sub; @one: takes a single occurrence, the rest is for others. */
 static tr_arm arm_of(struct tri_signal *sub, struct tr_signal_info *ret_info, bool one)

@@ -24,8 +24,18 @@ static bool deadline_withdraw(tr_arm *arm, struct tri_waiter *w)
     return false;
 }
 
-const struct tri_arm_ops tri_deadline_ops = { "deadline", deadline_attempt, deadline_enroll,
-                                                 deadline_withdraw, NULL };
+static tr_time deadline_due(const tr_arm *arm)
+{
+    return arm->when;
+}
+
+const struct tri_arm_ops tri_deadline_ops = {
+    .what = "deadline",
+    .attempt = deadline_attempt,
+    .enroll = deadline_enroll,
+    .withdraw = deadline_withdraw,
+    .due = deadline_due,
+};
 
 tr_arm tr_deadline_arm(tr_time when)
 {

@@ -1,5 +1,6 @@
-libtroupe_la_SOURCES += \
-    lib/combine/deadline.c lib/combine/deadline.h \
-    lib/combine/future.c \
-    lib/combine/select.c \
-    lib/combine/select_set.c
+libtroupe_la_SOURCES += lib/combine/deadline.c lib/combine/deadline.h
+libtroupe_la_SOURCES += lib/combine/delayq.c
+libtroupe_la_SOURCES += lib/combine/future.c
+libtroupe_la_SOURCES += lib/combine/interval.c
+libtroupe_la_SOURCES += lib/combine/select.c
+libtroupe_la_SOURCES += lib/combine/select_set.c

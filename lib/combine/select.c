@@ -14,7 +14,6 @@
 
 #include <errno.h>
 
-#include "combine/deadline.h"
 #include "sched/worker.h"
 
 enum { FEW = 8 };
@@ -30,15 +29,13 @@ struct select {
 
 static const struct tri_arm_ops select_ops = { .what = "select" };
 
-/* The earliest of the deadline arms and @deadline, with the drain bit of @deadline. */
+/* The earliest of @deadline and the instants at which arms are due. */
 static tr_time limit(const struct select *s, tr_time deadline)
 {
-    tr_time when = deadline & ~TR_DRAIN_BIT;
-
     for (unsigned i = 0; i < s->n; i++)
-        if (s->arms[i].ops == &tri_deadline_ops && s->arms[i].when < when)
-            when = s->arms[i].when;
-    return when | (deadline & TR_DRAIN_BIT);
+        if (s->arms[i].ops)
+            deadline = tri_arm_limit(&s->arms[i], deadline);
+    return deadline;
 }
 
 /* The index of an arm that was performed, or -1. */
@@ -92,8 +89,7 @@ static int wait_any(struct select *s, struct tri_task *self, tr_time deadline)
             tri_park_undo(self);
             i = attempt(s);
         }
-        if (r == -ETIMEDOUT && (deadline & ~TR_DRAIN_BIT) > tr_now())
-            r = 0; /* it was a deadline arm, of which another one was quicker */
+        r = tri_due_is_no_error(r, deadline); /* a due arm, of which another one was quicker */
     }
     return i >= 0 ? i : r;
 }

@@ -5,7 +5,8 @@
  *
  *     in a line   to be attempted by the next wait (the first line before the rest)
  *     armed       READY of its relay is away: a wake will push it to set->woken
- *     timed       a deadline arm: in the list of deadlines, the park ends in time for the first
+ *     timed       armed, and due at some instant: in the list of deadlines; the park ends in time
+ *                 for the first, which goes in line then
  *     off         disabled, or a deadline that was told
  *
  *        in a line --cannot be done now--> armed --its source changes--> in woken --taken--> in a line
@@ -44,6 +45,7 @@ struct member {
     tr_arm arm;
     struct tri_waiter waiter;
     void *data;
+    tr_time due;                        /* while it is timed */
     bool armed, enrolled, leaving, off;
     bool first; /* TR_SELECT_FIRST */
 };
@@ -183,11 +185,15 @@ static void leave_line(struct member *m)
         tri_list_del(&m->line);
 }
 
+/* By time, if time alone may make it ready. */
 static void enter_deadlines(struct tri_select_set *set, struct member *m)
 {
     struct tri_list *at = set->deadlines.prev;
 
-    while (at != &set->deadlines && member_of(at)->arm.when > m->arm.when)
+    m->due = m->arm.ops->due ? m->arm.ops->due(&m->arm) : TR_NEVER;
+    if (m->due >= TR_NEVER)
+        return;
+    while (at != &set->deadlines && member_of(at)->due > m->due)
         at = at->prev;
     tri_list_add_head(at, &m->line); /* behind it */
 }
@@ -218,6 +224,7 @@ static void take_woken(struct tri_select_set *set)
             set->n_leaving--;
             member_free(m);
         } else if (!m->off) {
+            leave_line(m); /* it may have been due, too */
             enter_line(set, m);
         }
     }
@@ -233,7 +240,7 @@ static void take_due(struct tri_select_set *set)
     while (!tri_list_is_empty(&set->deadlines)) {
         struct member *m = member_of(set->deadlines.next);
 
-        if (m->arm.when > now)
+        if (m->due > now)
             break;
         tri_list_del(&m->line);
         enter_line(set, m);
@@ -249,22 +256,18 @@ static bool keeps_place(struct member *m)
 }
 
 /*
- * Registers @m, which cannot be performed now. Returns false if it may be after all; true: it is
- * in no line any more.
+ * Registers @m, which is in a line and cannot be performed now. Returns false if it may be after
+ * all; true: it has left the line.
  */
 static bool settle(struct tri_select_set *set, struct member *m)
 {
-    bool settled;
+    bool settled = false;
 
-    if (m->arm.ops == &tri_deadline_ops) {
-        tri_list_del(&m->line);
-        enter_deadlines(set, m);
-        return true;
-    }
-    if (keeps_place(m)) {
+    disarm(m); /* armed, if it was due */
+    if (!m->armed && keeps_place(m)) {
         take_ready(m);
         settled = keeps_place(m);
-    } else {
+    } else if (!m->armed) {
         if (m->enrolled)
             (void)m->arm.ops->withdraw(&m->arm, &m->waiter);
         m->waiter = (struct tri_waiter){ .wakee = &m->relay.wakee,
@@ -277,6 +280,8 @@ static bool settle(struct tri_select_set *set, struct member *m)
         disarm(m);
     if (m->armed) /* settled, or its push comes */
         tri_list_del(&m->line);
+    if (settled)
+        enter_deadlines(set, m);
     return m->armed;
 }
 
@@ -290,14 +295,12 @@ static struct member *attempt_line(struct tri_select_set *set, struct tri_list *
             (void)settle(set, m);
             continue;
         }
-        if (m->enrolled)
-            (void)m->arm.ops->withdraw(&m->arm, &m->waiter);
-        m->enrolled = false;
+        quiet(m);
         tri_list_del(&m->line);
         if (m->arm.ops == &tri_deadline_ops)
             switch_off(set, m, true); /* told once */
-        else
-            tri_list_add_tail(line, &m->line);
+        else if (!m->armed)
+            tri_list_add_tail(line, &m->line); /* else the push that comes does it */
         return m;
     }
     return NULL;
@@ -318,8 +321,8 @@ static tr_time limit(const struct tri_select_set *set, tr_time deadline)
 {
     tr_time when = deadline & ~TR_DRAIN_BIT;
 
-    if (!tri_list_is_empty(&set->deadlines) && member_of(set->deadlines.next)->arm.when < when)
-        when = member_of(set->deadlines.next)->arm.when;
+    if (!tri_list_is_empty(&set->deadlines) && member_of(set->deadlines.next)->due < when)
+        when = member_of(set->deadlines.next)->due;
     return when | (deadline & TR_DRAIN_BIT);
 }
 
@@ -327,8 +330,6 @@ static const struct tri_arm_ops set_ops = { .what = "select set" };
 
 static int park(struct tri_select_set *set, struct tri_task *self, tr_time deadline)
 {
-    int r;
-
     tri_park_prepare(self);
     /* seq_cst, both: see the top. */
     atomic_store(&set->owner, tri_task_wakee(self));
@@ -336,10 +337,7 @@ static int park(struct tri_select_set *set, struct tri_task *self, tr_time deadl
         tri_park_undo(self);
         return 0;
     }
-    r = tri_park(self, limit(set, deadline));
-    if (r == -ETIMEDOUT && (deadline & ~TR_DRAIN_BIT) > tr_now())
-        return 0; /* a deadline arm */
-    return r;
+    return tri_due_is_no_error(tri_park(self, limit(set, deadline)), deadline);
 }
 
 int tr_select_set_wait(tr_select_set *set, tr_time deadline, struct tr_selected *ret)

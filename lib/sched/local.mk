@@ -7,7 +7,7 @@ libtroupe_la_SOURCES += \
     lib/sched/misuse.c lib/sched/misuse.h \
     lib/sched/runq.h \
     lib/sched/runtime.h \
-    lib/sched/scope.c lib/sched/scope.h \
+    lib/sched/scope.c lib/sched/scope.h lib/sched/scope_wait.c \
     lib/sched/steal.c lib/sched/steal.h \
     lib/sched/switch-aarch64.S lib/sched/switch-x86_64.S \
     lib/sched/task.c lib/sched/task.h \

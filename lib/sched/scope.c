@@ -49,6 +49,13 @@ struct tri_scope *tri_scope_new(struct tri_runtime *rt, struct tri_scope *parent
     s->n_live = s->n_failed = s->n_cancelled = 0;
     s->failure = 0;
     s->joiner = NULL;
+    s->wanted = 0;
+    s->culprit = s->kept = s->last_kept = NULL;
+    s->told = s->overdue = false;
+    s->keep = opts->keep;
+    s->max_children = opts->max_children;
+    s->n_kept = 0;
+    s->timer = (struct tri_timer){ .owner = TRI_TIMER_SCOPE };
     s->stop = 0;
     if (!parent)
         return s;
@@ -85,9 +92,16 @@ void tri_scope_free(struct tri_scope *s)
     tri_slab_put(&tri_worker_self()->scopes, s);
 }
 
-static bool is_owner(const tr_scope *s)
+/* Arms the timer of a new scope, or finds that its time is over. */
+static void set_deadline(struct tri_scope *s, tr_time deadline)
 {
-    return s->owner && s->owner == tri_self();
+    deadline &= ~TR_DRAIN_BIT;
+    if (deadline <= tr_now()) {
+        s->overdue = true;
+        s->stop |= TRI_CANCEL;
+    } else if (deadline < TR_NEVER) {
+        tri_wheel_insert(&tri_worker_self()->wheel, &s->timer, deadline);
+    }
 }
 
 int tri_scope_use(tr_scope *s)
@@ -99,6 +113,8 @@ int tri_scope_use(tr_scope *s)
     self = tri_self();
     if (!self || s->owner != self)
         return -EPERM;
+    if (s->opts.deadline != 0 && self->movable)
+        return -EINVAL; /* the timer stays in the wheel of one worker */
     s->impl = tri_scope_new(tri_worker_self()->rt, self->a.scope, self, &s->opts);
     if (!s->impl)
         return -ENOMEM;
@@ -109,6 +125,8 @@ int tri_scope_use(tr_scope *s)
                      (TRI_DRAIN | TRI_CANCEL);
     if (s->born_cancelled)
         s->impl->stop |= TRI_CANCEL;
+    if (s->opts.deadline != 0)
+        set_deadline(s->impl, s->opts.deadline);
     tri_lock_release(&s->impl->lock);
     return 0;
 }
@@ -118,8 +136,14 @@ int tri_scope_add(struct tri_scope *s, struct tri_actor *a)
     a->scope = s;
     tri_lock_acquire(&s->lock);
     if (tri_unlikely(s->stop & TRI_CANCEL)) {
+        if (s->overdue && s->failure == 0)
+            s->failure = -ETIMEDOUT; /* it was too late for this one */
         tri_lock_release(&s->lock);
         return -ESHUTDOWN;
+    }
+    if (tri_unlikely(s->max_children > 0 && s->n_live >= s->max_children)) {
+        tri_lock_release(&s->lock);
+        return -ENOBUFS;
     }
     if (tri_unlikely(s->stop))
         /* relaxed: the actor is not shared yet. */
@@ -153,6 +177,13 @@ static bool is_vital(const struct tri_actor *a)
     return tri_wakee_is_task(&a->wakee) && ((const struct tri_task *)a)->vital;
 }
 
+/* Its result is kept for the owner. */
+static bool is_kept(const struct tri_scope *s, const struct tri_actor *a, bool failed)
+{
+    return (s->keep == TR_KEEP_ALL || (s->keep == TR_KEEP_FAILURES && failed)) &&
+           tri_wakee_is_task(&a->wakee);
+}
+
 static void fail(struct tri_scope *s, struct tri_actor *a, int result, bool watched)
 {
     bool first;
@@ -160,8 +191,11 @@ static void fail(struct tri_scope *s, struct tri_actor *a, int result, bool watc
     tri_lock_acquire(&s->lock);
     s->n_failed++;
     first = s->failure == 0;
-    if (first && (s->policy == TR_POLICY_FAIL_FAST || is_vital(a)))
+    if (first && (s->policy == TR_POLICY_FAIL_FAST || is_vital(a))) {
         s->failure = result;
+        s->culprit = is_kept(s, a, true) ? a : NULL;
+        s->told = false;
+    }
     tri_lock_release(&s->lock);
     if (s->policy == TR_POLICY_FAIL_FAST && first) {
         tri_scope_cancel(s);
@@ -181,12 +215,41 @@ static void fail(struct tri_scope *s, struct tri_actor *a, int result, bool watc
     }
 }
 
+/* Under s->lock: holds the record of @a, which is in no list. */
+static void keep(struct tri_scope *s, struct tri_actor *a)
+{
+    tri_task_ref(tri_task_of(a));
+    a->younger = NULL;
+    if (s->last_kept)
+        s->last_kept->younger = a;
+    else
+        s->kept = a;
+    s->last_kept = a;
+    s->n_kept++;
+}
+
+struct tri_task *tri_scope_unkeep(struct tri_scope *s)
+{
+    struct tri_actor *a = s->kept;
+
+    s->kept = a->younger;
+    if (!s->kept)
+        s->last_kept = NULL;
+    s->n_kept--;
+    if (a == s->culprit) {
+        s->culprit = NULL;
+        s->told = true;
+    }
+    return tri_task_of(a);
+}
+
 void tri_scope_remove(struct tri_scope *s, struct tri_actor *a, int result, bool watched)
 {
     struct tri_wakee *joiner = NULL;
+    bool failed = is_failure(s, result), kept = is_kept(s, a, failed);
 
-    if (tri_unlikely(is_failure(s, result)))
-        fail(s, a, result, watched); /* while we are in the list the scope cannot go */
+    if (tri_unlikely(failed))
+        fail(s, a, result, watched || kept); /* while we are in the list the scope cannot go */
     /* relaxed: the worker that runs us, which is our home. */
     tri_worker_count(&atomic_load_explicit(&a->home, memory_order_relaxed)->n_ended);
     tri_lock_acquire(&s->lock);
@@ -196,9 +259,13 @@ void tri_scope_remove(struct tri_scope *s, struct tri_actor *a, int result, bool
         s->youngest = a->older;
     if (a->older)
         a->older->younger = a->younger;
-    if (--s->n_live == 0) {
+    s->n_live--;
+    if (tri_unlikely(kept))
+        keep(s, a);
+    if (tri_unlikely(s->wanted != 0) && (tri_scope_ready(s) & s->wanted)) {
         joiner = s->joiner;
         s->joiner = NULL;
+        s->wanted = 0;
     }
     tri_lock_release(&s->lock);
     if (joiner)
@@ -284,144 +351,49 @@ void tr_scope_cancel(tr_scope *s)
         return;
     if (s->impl)
         tri_scope_cancel(s->impl);
-    else if (is_owner(s))
+    else if (tri_scope_is_own(s))
         s->born_cancelled = true;
 }
 
-/* ---- joining ---- */
+/* ---- the end ---- */
 
-static bool join_attempt(tr_arm *arm)
+void tri_scope_timer_fired(struct tri_timer *timer)
 {
-    struct tri_scope *s = arm->source;
-    bool empty;
+    struct tri_scope *s =
+        (struct tri_scope *)(void *)((char *)timer - offsetof(struct tri_scope, timer));
 
     tri_lock_acquire(&s->lock);
-    empty = s->n_live == 0;
+    s->overdue = true;
+    if (s->n_live > 0 && s->failure == 0)
+        s->failure = -ETIMEDOUT;
     tri_lock_release(&s->lock);
-    arm->result = 0;
-    return empty;
-}
-
-static bool join_enroll(tr_arm *arm, struct tri_waiter *w)
-{
-    struct tri_scope *s = arm->source;
-    bool enrolled;
-
-    tri_lock_acquire(&s->lock); /* the look and the registration are one step */
-    enrolled = s->n_live > 0;
-    if (enrolled)
-        s->joiner = w->wakee;
-    tri_lock_release(&s->lock);
-    return enrolled;
-}
-
-static bool join_withdraw(tr_arm *arm, struct tri_waiter *w)
-{
-    struct tri_scope *s = arm->source;
-
-    (void)w;
-    tri_lock_acquire(&s->lock);
-    s->joiner = NULL;
-    tri_lock_release(&s->lock);
-    return false;
-}
-
-static const struct tri_arm_ops join_ops = { "scope join", join_attempt, join_enroll,
-                                             join_withdraw, NULL };
-
-tr_arm tr_scope_join_arm(tr_scope *s)
-{
-    return (tr_arm){ .ops = s && s->impl ? &join_ops : NULL, .source = s ? s->impl : NULL };
-}
-
-/* The first failure, which is hereby reported. */
-static int outcome(struct tri_scope *s)
-{
-    int r;
-
-    tri_lock_acquire(&s->lock);
-    r = s->failure;
-    s->failure = 0;
-    tri_lock_release(&s->lock);
-    return r;
-}
-
-/* What is said to others than the owner. */
-static int stranger(void)
-{
-    return tri_is_forked() ? -EOWNERDEAD : -EPERM;
-}
-
-int tr_scope_join(tr_scope *s, tr_time deadline)
-{
-    tr_arm arm = tr_scope_join_arm(s);
-    int r;
-
-    if (!s)
-        return -EINVAL;
-    if (!is_owner(s))
-        return stranger();
-    if (!arm.ops)
-        return 0;
-    r = tri_wait(&arm, deadline);
-    return r < 0 ? r : outcome(s->impl);
-}
-
-/* Waits until the scope is empty, whatever happens to the caller. */
-static void join_regardless(tr_scope *s)
-{
-    struct tri_task *self = tri_self();
-    tr_arm arm = tr_scope_join_arm(s);
-    tr_time outer = self->frame->shield_until;
-
-    self->frame->n_shield++;
-    self->frame->shield_until = TR_NEVER;
-    while (tri_wait(&arm, TR_NEVER) < 0)
-        ;
-    self->frame->shield_until = outer;
-    self->frame->n_shield--;
-}
-
-int tr_scope_drain(tr_scope *s, tr_time deadline)
-{
-    tr_arm arm = tr_scope_join_arm(s);
-    int r;
-
-    if (!s)
-        return -EINVAL;
-    if (!is_owner(s))
-        return stranger();
-    if (!arm.ops)
-        return 0;
-    tri_scope_drain(s->impl);
-    r = tri_wait(&arm, deadline & ~TR_DRAIN_BIT);
-    if (r < 0) {
-        tri_scope_cancel(s->impl);
-        join_regardless(s); /* a failure stays for a later join, or for the hook at the end */
-        return r;
-    }
-    return outcome(s->impl);
+    tri_scope_cancel(s);
 }
 
 void tr_scope_end(tr_scope *s)
 {
     struct tri_scope *impl;
     int failure;
+    bool told;
 
     if (!s || !s->impl || tri_is_forked())
         return;
     impl = s->impl;
-    if (!is_owner(s)) {
+    if (!tri_scope_is_own(s)) {
         tri_tell(TR_EVENT_MISUSE, "scope '%s' was ended by another than the task that opened it",
                  impl->name ? impl->name : "?");
         return;
     }
     if (tr_scope_len(s) > 0) {
         tri_scope_cancel(impl);
-        join_regardless(s);
+        tri_scope_join_regardless(s);
     }
-    failure = outcome(impl);
-    if (failure < 0)
+    while (impl->kept) /* nobody is left who could add one: no lock */
+        tri_task_unref(tri_scope_unkeep(impl));
+    tri_wheel_remove(&tri_worker_self()->wheel, &impl->timer);
+    told = impl->told;
+    failure = tri_scope_outcome(impl);
+    if (failure < 0 && !told)
         tri_tell(TR_EVENT_FAILED, "scope '%s' ended with a failure that no join reported: %s",
                  impl->name ? impl->name : "?", tr_strerror(failure));
     s->impl = NULL;

@@ -29,8 +29,27 @@ struct tri_scope {
     size_t n_failed;
     size_t n_cancelled;         /* children that got CANCEL while alive, ever */
     int failure;                /* the first one, until a join has reported it */
-    struct tri_wakee *joiner;   /* who waits for n_live to become 0 */
+    struct tri_actor *culprit;  /* whose failure that is, while its result is kept */
+    bool told;                  /* the owner has seen the culprit's result */
+    struct tri_wakee *joiner;   /* the owner, while it waits for something of wanted */
+    unsigned wanted;            /* TRI_WANT_...; 0 without a joiner */
+    enum tr_keep keep;          /* constant */
+    size_t max_children;        /* constant; 0: no limit */
+    struct tri_actor *kept, *last_kept; /* ended tasks, each held, linked by younger */
+    size_t n_kept;
+    struct tri_timer timer;     /* of the deadline, in the wheel of owner's worker; its thread's */
+    bool overdue;               /* the deadline has passed */
 };
+
+/* What an owner waits for: no child is left, a result is kept (or none will be), there is room. */
+enum {
+    TRI_WANT_EMPTY = 1u << 0,
+    TRI_WANT_RESULT = 1u << 1,
+    TRI_WANT_ROOM = 1u << 2,
+};
+
+/* The mark of a scope's timer in a worker's wheel; others are enum tri_wakee_kind. */
+enum { TRI_TIMER_SCOPE = TRI_KIND_THREAD + 1 };
 
 /* Makes the record of a scope that @owner opened below @parent. NULL: no memory. */
 struct tri_scope *tri_scope_new(struct tri_runtime *rt, struct tri_scope *parent,
@@ -43,7 +62,7 @@ void tri_scope_adopt(struct tri_scope *s, struct tri_task *t);
 /* The record of @s, made now if need be. Returns 0, -ENOMEM, -EPERM, -EINVAL. */
 int tri_scope_use(tr_scope *s);
 
-/* Adds a child, which is READY and in no queue. Returns 0 or -ESHUTDOWN. */
+/* Adds a child, which is READY and in no queue. Returns 0, -ESHUTDOWN, -ENOBUFS. */
 int tri_scope_add(struct tri_scope *s, struct tri_actor *a);
 
 /*
@@ -51,6 +70,24 @@ int tri_scope_add(struct tri_scope *s, struct tri_actor *a);
  * this the scope may be gone.
  */
 void tri_scope_remove(struct tri_scope *s, struct tri_actor *a, int result, bool watched);
+
+/* What of TRI_WANT_... holds. Under its lock. */
+unsigned tri_scope_ready(const struct tri_scope *s);
+
+/* Takes the first result that is kept out of the list, with its reference. Under its lock. */
+struct tri_task *tri_scope_unkeep(struct tri_scope *s);
+
+/* The calling task has opened @s. */
+bool tri_scope_is_own(const tr_scope *s);
+
+/* The first failure, which is hereby reported. */
+int tri_scope_outcome(struct tri_scope *s);
+
+/* Waits until @s is empty, whatever happens to the caller, its owner. */
+void tri_scope_join_regardless(tr_scope *s);
+
+/* The deadline of a scope has passed: on its owner's worker. */
+void tri_scope_timer_fired(struct tri_timer *timer);
 
 /* Ends the scopes that @self, which runs and is about to end, has opened and not ended. */
 void tri_scope_end_forgotten(struct tri_task *self);

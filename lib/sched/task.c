@@ -78,7 +78,7 @@ static void record_put(struct tri_task *t)
     tri_lock_release(&foreign_lock);
 }
 
-static void unref(struct tri_task *t)
+void tri_task_unref(struct tri_task *t)
 {
     /* acquire: a count of 1 is ours alone, and what the others did is before it. */
     if (atomic_load_explicit(&t->n_ref, memory_order_acquire) != 1 &&
@@ -88,6 +88,19 @@ static void unref(struct tri_task *t)
         tri_tell(TR_EVENT_FAILED, "task '%s' #%u failed, and nobody joined it: %s", t->name,
                  t->a.slab_index, tr_strerror(t->result));
     record_put(t);
+}
+
+void tri_task_ref(struct tri_task *t)
+{
+    /* relaxed: the caller has a reference, which keeps the record meanwhile. */
+    atomic_fetch_add_explicit(&t->n_ref, 1, memory_order_relaxed);
+}
+
+void tri_task_told(struct tri_task *t)
+{
+    /* relaxed, by the builtin: a handle and a scope may both do so; read after the last of them
+     * has let go. */
+    __atomic_store_n(&t->untold, false, __ATOMIC_RELAXED);
 }
 
 void *tri_task_arg(struct tri_task *t)
@@ -342,7 +355,7 @@ static void finish(struct tri_task *t, int result)
     joiner = atomic_exchange_explicit(&t->joiner, TRI_TASK_ENDED, memory_order_acq_rel);
     if (joiner)
         tri_wake(joiner);
-    unref(t);
+    tri_task_unref(t);
 }
 
 /*
@@ -497,8 +510,10 @@ static bool join_withdraw(tr_arm *arm, struct tri_waiter *w)
     return false;
 }
 
-static const struct tri_arm_ops join_ops = { "task join", join_attempt, join_enroll,
-                                             join_withdraw, NULL };
+static const struct tri_arm_ops join_ops = { .what = "task join",
+                                             .attempt = join_attempt,
+                                             .enroll = join_enroll,
+                                             .withdraw = join_withdraw };
 
 tr_arm tr_task_join_arm(tr_task *t)
 {
@@ -509,7 +524,7 @@ static int taken(tr_task *t, int *ret_result)
 {
     if (ret_result)
         *ret_result = t->rec->result;
-    t->rec->untold = false;
+    tri_task_told(t->rec);
     tr_task_close(t);
     return 0;
 }
@@ -572,7 +587,7 @@ tr_id tr_task_id(const tr_task *t)
 void tr_task_close(tr_task *t)
 {
     if (t && t->rec) {
-        unref(t->rec);
+        tri_task_unref(t->rec);
         t->rec = NULL;
     }
 }

@@ -19,6 +19,13 @@ void tri_thread_wake(struct tri_wakee *w);
 /* The task's argument. */
 void *tri_task_arg(struct tri_task *t);
 
+/* One more owner of the record, for one who has it; and one less, which may free it. */
+void tri_task_ref(struct tri_task *t);
+void tri_task_unref(struct tri_task *t);
+
+/* Somebody has seen its result: no report is due. The caller has a reference. */
+void tri_task_told(struct tri_task *t);
+
 /* Ends the running task: drops its argument, publishes its result, leaves its scope. */
 void tri_task_end(struct tri_task *t, int result);
 

@@ -131,7 +131,7 @@ int tri_wait_blocking(tr_arm *arm, tr_time deadline, const void *caller)
             continue;
         }
         do {
-            r = park(&p->wakee, limit);
+            r = park(&p->wakee, tri_arm_limit(arm, limit));
             if (r < 0 || !arm->ops->keeps_place || !arm->ops->keeps_place(arm, &w))
                 break;
             prepare(&p->wakee);
@@ -139,6 +139,8 @@ int tri_wait_blocking(tr_arm *arm, tr_time deadline, const void *caller)
         undo(&p->wakee);
         if (arm->ops->withdraw(arm, &w))
             return 0;
+        if (arm->ops->due)
+            r = tri_due_is_no_error(r, limit);
     }
     return 0;
 }

@@ -226,9 +226,13 @@ int tri_wait(tr_arm *arm, tr_time deadline)
             tri_park_undo(self);
             continue;
         }
-        r = park_in_line(self, arm, &w, deadline);
+        r = park_in_line(self, arm, &w,
+                         tri_unlikely(arm->ops->due != NULL) ? tri_arm_limit(arm, deadline)
+                                                             : deadline);
         if (arm->ops->withdraw(arm, &w))
             return 0;
+        if (tri_unlikely(arm->ops->due != NULL))
+            r = tri_due_is_no_error(r, deadline);
     }
     return 0;
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * wait.h - the one loop in which everything waits. A source (a channel, a socket, a task's end)
- * describes itself by an arm of tr_select(): a table of four functions.
+ * describes itself by an arm of tr_select(): a table of functions.
  *
  *     attempt     performs the operation if it can be done now
  *     enroll      registers a waiter, so that a change which may let attempt succeed wakes it
  *     withdraw    takes the waiter back
  *     keeps_place (optional) the waiter is still in line: a spurious wake must not lose the place
+ *     due         (optional) when time alone makes it ready
  *
  *     attempt ->done
  *     loop: take READY away; enroll; [attempt again inside enroll]; sleep; withdraw; attempt
@@ -22,6 +23,7 @@
 #ifndef TRI_SCHED_WAIT_H
 #define TRI_SCHED_WAIT_H
 
+#include <errno.h>
 #include <stdbool.h>
 
 #include <troupe/select.h>
@@ -47,7 +49,24 @@ struct tri_arm_ops {
     bool (*withdraw)(tr_arm *arm, struct tri_waiter *w);
     /* NULL, or true while @w is enrolled and not served. */
     bool (*keeps_place)(const tr_arm *arm, const struct tri_waiter *w);
+    /* NULL, or of an enrolled arm: when to attempt again although nobody wakes. TR_NEVER: no. */
+    tr_time (*due)(const tr_arm *arm);
 };
+
+/* The earlier of @deadline and the instant at which @arm is due; the drain bit is @deadline's. */
+static inline tr_time tri_arm_limit(const tr_arm *arm, tr_time deadline)
+{
+    tr_time limit = deadline & ~TR_DRAIN_BIT;
+    tr_time due = arm->ops->due ? arm->ops->due(arm) : TR_NEVER;
+
+    return (due < limit ? due : limit) | (deadline & TR_DRAIN_BIT);
+}
+
+/* A park until tri_arm_limit() has given @r: the same as seen by one that waits until @deadline. */
+static inline int tri_due_is_no_error(int r, tr_time deadline)
+{
+    return r == -ETIMEDOUT && (deadline & ~TR_DRAIN_BIT) > tr_now() ? 0 : r;
+}
 
 /*
  * Waits in the calling task until the operation of @arm is performed.

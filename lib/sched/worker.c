@@ -8,6 +8,7 @@
 #include "base/relax.h"
 #include "mem/fault.h"
 #include "sched/idle.h"
+#include "sched/scope.h"
 #include "sched/task.h"
 #include "sched/worker.h"
 
@@ -108,8 +109,14 @@ static void expire(struct tri_worker *w, tr_time now)
 
     tri_list_init(&expired);
     (void)tri_wheel_expire(&w->wheel, now, &expired);
-    while ((t = tri_wheel_pop(&expired)))
-        t->owner == TRI_KIND_HANDLER ? handlers()->timer_fired(t) : tri_task_timer_fired(t);
+    while ((t = tri_wheel_pop(&expired))) {
+        if (t->owner == TRI_KIND_HANDLER)
+            handlers()->timer_fired(t);
+        else if (t->owner == TRI_TIMER_SCOPE)
+            tri_scope_timer_fired(t);
+        else
+            tri_task_timer_fired(t);
+    }
 }
 
 void tri_worker_poll(struct tri_worker *w, tr_time deadline)

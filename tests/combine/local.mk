@@ -1,2 +1,6 @@
 # unit_tests += tests/combine/test_x
-unit_tests += tests/combine/test_future tests/combine/test_select tests/combine/test_select_set
+unit_tests += tests/combine/test_delayq
+unit_tests += tests/combine/test_future
+unit_tests += tests/combine/test_interval
+unit_tests += tests/combine/test_select
+unit_tests += tests/combine/test_select_set

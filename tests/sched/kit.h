@@ -68,4 +68,19 @@ static inline void run_seeds(unsigned n, tr_run_fn *fn, void *arg)
                  arg);
 }
 
+/* A test whose body runs as the root task of the simulator, in virtual time. */
+#define VIRTUAL_TEST(suite_, name_)                                                                \
+    static void tr_sim_##suite_##_##name_(tr_scope *root);                                     \
+    static int tr_run_##suite_##_##name_(tr_scope *root, void *arg)                            \
+    {                                                                                          \
+        (void)arg;                                                                             \
+        tr_sim_##suite_##_##name_(root);                                                       \
+        return 0;                                                                              \
+    }                                                                                          \
+    TR_TEST(suite_, name_)                                                                     \
+    {                                                                                          \
+        run_seeds(1, tr_run_##suite_##_##name_, NULL);                                         \
+    }                                                                                          \
+    static void tr_sim_##suite_##_##name_(tr_scope *root __attribute__((unused)))
+
 #endif /* TESTS_SCHED_KIT_H */

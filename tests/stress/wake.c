@@ -51,7 +51,12 @@ static bool withdraw(tr_arm *arm, struct tri_waiter *w)
     return false;
 }
 
-static const struct tri_arm_ops gate_ops = { "gate", attempt, enroll, withdraw, NULL };
+static const struct tri_arm_ops gate_ops = {
+    .what = "gate",
+    .attempt = attempt,
+    .enroll = enroll,
+    .withdraw = withdraw,
+};
 
 static void grow(struct gate *g)
 {
