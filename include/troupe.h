@@ -6,12 +6,18 @@
 #ifndef TROUPE_H
 #define TROUPE_H
 
+#include <troupe/barrier.h>
 #include <troupe/handler.h>
 #include <troupe/mpsc.h>
+#include <troupe/mutex.h>
+#include <troupe/notify.h>
+#include <troupe/once.h>
 #include <troupe/oneshot.h>
 #include <troupe/runtime.h>
+#include <troupe/rwlock.h>
 #include <troupe/scope.h>
 #include <troupe/select.h>
+#include <troupe/semaphore.h>
 #include <troupe/signal.h>
 #include <troupe/sock.h>
 #include <troupe/supervise.h>
