@@ -22,6 +22,7 @@ prints '6 * 7 = 42; no second value; exit 0' hello-oneshot
 prints 'waiting; over; exit 0' timer-future
 prints 'patient: cancelled; patient: cleaned up; scope: clumsy failed, nothing is left; exit 0' hello-scope
 prints 'job 1; job 2; job 3; no more jobs; time is up; exit 0' hello-select
+prints 'the factor was made; never more than 2 at a time; 10 + 20 + 30 = 60; exit 0' hello-sync
 prints '1; 2; 3; 4; 5; exit 0' hello-thread
 prints 'cold; warm; over; exit 0' hello-watch
 done_checking

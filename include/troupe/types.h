@@ -71,6 +71,14 @@ struct tri_type {
     uint32_t align;
 };
 
+/* The inside of a semaphore, a mutex and their like: a word, and who waits. Not to be touched. */
+struct tri_sync {
+    uint64_t word;
+    void *line;
+    uint32_t lock;
+    uint32_t n;
+};
+
 /* Generates @name##_tri_drop, the drop function of a message. */
 #define TRI_TYPE_DROP(name, type, drop_fn)                                                     \
     TR_STATIC_ASSERT(sizeof(type) <= TR_MESSAGE_MAX, "declare large messages by pointer");     \

@@ -9,7 +9,7 @@
 #include <troupe/signal.h>
 
 #include "actor/runtime.h"
-#include "chan/waitq.h"
+#include "sched/waitq.h"
 
 struct tri_level_watch;
 

@@ -31,7 +31,7 @@
 
 #include "actor/conductor.h"
 #include "actor/signal.h"
-#include "chan/waitq.h"
+#include "sched/waitq.h"
 #include "sched/idle.h"
 
 struct tri_signal {

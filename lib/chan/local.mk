@@ -8,5 +8,4 @@ libtroupe_la_SOURCES += \
     lib/chan/mpsc_tx.c \
     lib/chan/oneshot.c \
     lib/chan/snapshot.h \
-    lib/chan/waitq.h \
     lib/chan/watch.c

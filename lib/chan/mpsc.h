@@ -44,7 +44,7 @@
 #include "base/assert.h"
 #include "base/lock.h"
 #include "chan/move.h"
-#include "chan/waitq.h"
+#include "sched/waitq.h"
 
 enum {
     TRI_RX_PARKED = 1u << 0,

@@ -35,7 +35,7 @@
 
 #include "base/lock.h"
 #include "chan/snapshot.h"
-#include "chan/waitq.h"
+#include "sched/waitq.h"
 #include "sched/worker.h"
 
 enum { CACHE_LINE = 64 };

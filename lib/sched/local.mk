@@ -13,6 +13,7 @@ libtroupe_la_SOURCES += \
     lib/sched/task.c lib/sched/task.h \
     lib/sched/thread.c \
     lib/sched/wait.c lib/sched/wait.h \
+    lib/sched/waitq.h \
     lib/sched/wakee.h \
     lib/sched/worker.c lib/sched/worker.h
 dist_pkgdata_DATA += tools/gdb/troupe-gdb.py

@@ -79,3 +79,12 @@ int tri_misuse_blocks(struct tri_worker *w, const char *what, const void *caller
              tri_place_find(caller, called, PLACE));
     return -EDEADLK;
 }
+
+int tri_misuse(int r, const char *what, const char *why)
+{
+    char at[SHOWN * PLACE];
+
+    entry(at, sizeof at);
+    tri_tell(TR_EVENT_MISUSE, "'%s' was called wrongly, at %s: %s", what, at, why);
+    return r;
+}

@@ -34,7 +34,10 @@
 struct tri_waiter {
     struct tri_waiter *next, *prev; /* for the source's queue */
     struct tri_wakee *wakee;        /* whom to wake; constant while enrolled */
-    void *value;                    /* the arm's value, for a source that performs the operation */
+    union {
+        void *value;                /* the arm's value, for a source that performs the operation */
+        uintptr_t number;           /* or what else the source keeps here, from enroll on */
+    };
     bool selects;                   /* one of several arms: the source may only wake it */
     atomic_bool done;               /* the source has performed the operation, or hints so */
 };

@@ -11,3 +11,7 @@ stress_tests += tests/stress/deque tests/stress/inbox tests/stress/wake
 tests_stress_deque_LDADD = $(LDADD_STRESS)
 tests_stress_inbox_LDADD = $(LDADD_STRESS)
 tests_stress_wake_LDADD = $(LDADD_STRESS)
+stress_tests += tests/stress/notify tests/stress/rwlock tests/stress/semaphore
+tests_stress_notify_LDADD = $(LDADD_STRESS)
+tests_stress_rwlock_LDADD = $(LDADD_STRESS)
+tests_stress_semaphore_LDADD = $(LDADD_STRESS)

@@ -6,8 +6,8 @@
  * Everything is done under the lock of the source; only tri_waitq_is_empty() is for anybody.
  * A waiter's links are its own again once it was removed; next is NULL while it is not in line.
  */
-#ifndef TRI_CHAN_WAITQ_H
-#define TRI_CHAN_WAITQ_H
+#ifndef TRI_SCHED_WAITQ_H
+#define TRI_SCHED_WAITQ_H
 
 #include "sched/wait.h"
 
@@ -86,4 +86,4 @@ static inline void tri_wakes_run(struct tri_wakes *b)
     b->n = 0;
 }
 
-#endif /* TRI_CHAN_WAITQ_H */
+#endif /* TRI_SCHED_WAITQ_H */
