@@ -1,4 +1,10 @@
 libtroupe_la_SOURCES += \
+    lib/chan/broadcast.c \
+    lib/chan/broadcast.h \
+    lib/chan/broadcast_copy.c \
+    lib/chan/broadcast_park.c \
+    lib/chan/broadcast_rx.c \
+    lib/chan/broadcast_tx.c \
     lib/chan/move.h \
     lib/chan/mpsc.c \
     lib/chan/mpsc.h \
