@@ -11,3 +11,5 @@ stress_tests += tests/stress/deque tests/stress/inbox tests/stress/wake
 tests_stress_deque_LDADD = $(LDADD_STRESS)
 tests_stress_inbox_LDADD = $(LDADD_STRESS)
 tests_stress_wake_LDADD = $(LDADD_STRESS)
+stress_tests += tests/stress/broadcast
+tests_stress_broadcast_LDADD = $(LDADD_STRESS)
