@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * broadcast.c - senders against receivers, in threads and in tasks, over small rings that wrap all
- * the time. Rounds differ in what is sent (plain words, or values that are cloned) and in whether
- * a full ring is overwritten. Every message is read whole, of one sender in order; received and
- * lost add up to what was sent; nothing is lost where senders wait; each original is dropped once,
- * and each copy by its receiver.
+ * the time. Rounds differ in what is sent (plain words, or values that are cloned), in whether a
+ * full ring is overwritten, and in whether the waits have deadlines: without them, and where
+ * senders wait, a lost wake-up is a hang. Every message is read whole, of one sender in order;
+ * received and lost add up to what was sent; nothing is lost where senders wait; each original is
+ * dropped once, and each copy by its receiver.
  */
 #include "config.h"
 
@@ -54,7 +55,7 @@ static void value_drop(struct value *v)
 TR_BROADCAST(plainb, struct value, tr_copy, tr_nodrop);
 TR_BROADCAST(valueb, struct value, value_clone, value_drop);
 
-static bool is_cloned; /* this round */
+static bool is_cloned, is_patient; /* this round */
 static unsigned flags;
 static tr_broadcast_tx txs[N_SENDER];
 static tr_broadcast_rx rxs[N_RECEIVER];
@@ -64,11 +65,11 @@ static tr_broadcast_rx rxs[N_RECEIVER];
 /* Sends number @i, now or in the end. In a task if @in_task. */
 static int send_one(tr_broadcast_tx *tx, struct value *v, struct tri_rand *rand, bool in_task)
 {
-    tr_time soon = tri_rand_once_in(rand, 3) ? tr_after(TR_US(20)) : TR_NEVER;
+    tr_time soon = !is_patient && tri_rand_once_in(rand, 3) ? tr_after(TR_US(20)) : TR_NEVER;
     int r;
 
     do
-        if (tri_rand_once_in(rand, 4))
+        if (!is_patient && tri_rand_once_in(rand, 4))
             r = tr_broadcast_try_send(tx, v);
         else if (in_task)
             r = tr_broadcast_send(tx, v, soon);
@@ -121,11 +122,11 @@ static void look(struct reader *r, struct value *v)
 
 static int recv_one(tr_broadcast_rx *rx, struct value *v, struct tri_rand *rand, bool in_task)
 {
-    tr_time soon = tri_rand_once_in(rand, 3) ? tr_after(TR_US(5)) : TR_NEVER;
+    tr_time soon = !is_patient && tri_rand_once_in(rand, 3) ? tr_after(TR_US(5)) : TR_NEVER;
     tr_arm arm = tr_broadcast_recv_arm(rx, v);
     int r;
 
-    if (tri_rand_once_in(rand, 4))
+    if (!is_patient && tri_rand_once_in(rand, 4))
         return tr_broadcast_try_recv(rx, v);
     if (!in_task)
         return tr_broadcast_blocking_recv(rx, soon, v);
@@ -247,6 +248,7 @@ int main(void)
     for (n_round = 0; tr_now() < end && test_n_failed() == 0; n_round++) {
         is_cloned = n_round & 1;
         flags = n_round & 2 ? TR_BROADCAST_WAIT : 0;
+        is_patient = n_round & 8;
         open_round();
         if (n_round & 4)
             check_eq(tr_run(tasks, NULL), 0);
