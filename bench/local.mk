@@ -10,6 +10,7 @@ bench_troupe_bench_LDADD = $(LDADD_BENCH)
 bench_troupe_bench_CFLAGS = $(AM_CFLAGS) $(TR_LIB_CFLAGS)
 bench_troupe_bench_SOURCES = \
     bench/ask.c \
+    bench/bcast.c \
     bench/bench.h \
     bench/client.c \
     bench/cold.c \

@@ -10,6 +10,7 @@
 #include <troupe/delayq.h>
 #include <troupe/future.h>
 #include <troupe/barrier.h>
+#include <troupe/broadcast.h>
 #include <troupe/handler.h>
 #include <troupe/interval.h>
 #include <troupe/mpsc.h>

@@ -1,5 +1,11 @@
 libtroupe_la_SOURCES += \
     lib/chan/completer.c \
+    lib/chan/broadcast.c \
+    lib/chan/broadcast.h \
+    lib/chan/broadcast_copy.c \
+    lib/chan/broadcast_park.c \
+    lib/chan/broadcast_rx.c \
+    lib/chan/broadcast_tx.c \
     lib/chan/move.h \
     lib/chan/mpsc.c \
     lib/chan/mpsc.h \

@@ -1,6 +1,10 @@
 unit_tests += tests/chan/test_fork_chan
 chan_tests = \
     tests/chan/test_completer \
+    tests/chan/test_broadcast \
+    tests/chan/test_broadcast_copy \
+    tests/chan/test_broadcast_inside \
+    tests/chan/test_broadcast_wait \
     tests/chan/test_mpsc \
     tests/chan/test_mpsc_forms \
     tests/chan/test_mpsc_inside \
@@ -9,4 +13,4 @@ chan_tests = \
     tests/chan/test_watch
 unit_tests += $(chan_tests)
 valgrind_tests += $(chan_tests)
-EXTRA_DIST += tests/chan/items.h tests/chan/step.h
+EXTRA_DIST += tests/chan/copies.h tests/chan/items.h tests/chan/step.h

@@ -15,3 +15,5 @@ stress_tests += tests/stress/notify tests/stress/rwlock tests/stress/semaphore
 tests_stress_notify_LDADD = $(LDADD_STRESS)
 tests_stress_rwlock_LDADD = $(LDADD_STRESS)
 tests_stress_semaphore_LDADD = $(LDADD_STRESS)
+stress_tests += tests/stress/broadcast
+tests_stress_broadcast_LDADD = $(LDADD_STRESS)
