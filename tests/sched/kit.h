@@ -62,7 +62,7 @@ static inline void run_with(struct tr_runtime_opts opts, tr_run_fn *fn, void *ar
 /* The same in the simulator, once for each of some seeds: every order of a race comes up. */
 static inline void run_seeds(unsigned n, tr_run_fn *fn, void *arg)
 {
-    n *= repeats();
+    n += 10 * (repeats() - 1);
     for (unsigned i = 0; i < n && test_n_failed() == 0; i++)
         run_with((struct tr_runtime_opts){ .simulate = true, .seed = test_seed() + i }, fn,
                  arg);
