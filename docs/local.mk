@@ -3,11 +3,11 @@ EXTRA_DIST += docs/README
 
 dist_man_MANS =
 dist_man_MANS += docs/man/troupe.7
-dist_man_MANS += docs/man/tr_completer.3
-dist_man_MANS += docs/man/tr_future.3
-dist_man_MANS += docs/man/tr_delayq.3
 dist_man_MANS += docs/man/tr_barrier.3
 dist_man_MANS += docs/man/tr_broadcast.3
+dist_man_MANS += docs/man/tr_completer.3
+dist_man_MANS += docs/man/tr_delayq.3
+dist_man_MANS += docs/man/tr_future.3
 dist_man_MANS += docs/man/tr_handler.3
 dist_man_MANS += docs/man/tr_interval.3
 dist_man_MANS += docs/man/tr_main.3

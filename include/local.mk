@@ -2,11 +2,11 @@
 include_HEADERS = include/troupe.h
 troupedir = $(includedir)/troupe
 troupe_HEADERS =
+troupe_HEADERS += include/troupe/barrier.h
+troupe_HEADERS += include/troupe/broadcast.h
 troupe_HEADERS += include/troupe/completer.h
 troupe_HEADERS += include/troupe/delayq.h
 troupe_HEADERS += include/troupe/future.h
-troupe_HEADERS += include/troupe/barrier.h
-troupe_HEADERS += include/troupe/broadcast.h
 troupe_HEADERS += include/troupe/handler.h
 troupe_HEADERS += include/troupe/interval.h
 troupe_HEADERS += include/troupe/mpsc.h

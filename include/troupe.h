@@ -6,11 +6,11 @@
 #ifndef TROUPE_H
 #define TROUPE_H
 
+#include <troupe/barrier.h>
+#include <troupe/broadcast.h>
 #include <troupe/completer.h>
 #include <troupe/delayq.h>
 #include <troupe/future.h>
-#include <troupe/barrier.h>
-#include <troupe/broadcast.h>
 #include <troupe/handler.h>
 #include <troupe/interval.h>
 #include <troupe/mpsc.h>

@@ -51,7 +51,7 @@
 #include "base/lock.h"
 #include "base/rcu.h"
 #include "chan/move.h"
-#include "chan/waitq.h"
+#include "sched/waitq.h"
 
 enum {
     TRI_LINE = 64,

@@ -25,7 +25,7 @@
 #include "base/lock.h"
 #include "base/wheel.h"
 #include "chan/move.h"
-#include "chan/waitq.h"
+#include "sched/waitq.h"
 #include "mem/alloc.h"
 
 enum { FIRST_BLOCK = 32, N_BLOCK = 27 }; /* 2^32 - 32 entries */
