@@ -81,8 +81,11 @@ examples += examples/trmillion
 examples_trmillion_LDADD = $(LDADD_EXAMPLE)
 examples_trmillion_CFLAGS = $(CFLAGS_EXAMPLE)
 example_checks += examples/check-trmillion.sh
-# It measures what a million of something cost: alone, after all the others.
-examples/check-trmillion.log: $(filter-out examples/check-trmillion.log,$(TEST_LOGS))
+# These two measure times on all cores: alone, after all the others.
+balance_log = tests/io/test_balance.log
+million_log = examples/check-trmillion.log
+$(balance_log): $(filter-out $(balance_log) $(million_log),$(TEST_LOGS))
+$(million_log): $(filter-out $(million_log),$(TEST_LOGS))
 
 examples += examples/trasync
 examples_trasync_LDADD = $(LDADD_EXAMPLE)
