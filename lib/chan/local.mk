@@ -3,6 +3,10 @@ libtroupe_la_SOURCES += \
     lib/chan/mpsc.c \
     lib/chan/mpsc.h \
     lib/chan/mpsc_block.c \
+    lib/chan/mpsc_end.c \
+    lib/chan/mpsc_line.c \
+    lib/chan/mpsc_line.h \
+    lib/chan/mpsc_permit.c \
     lib/chan/mpsc_rx.c \
     lib/chan/mpsc_tx.c \
     lib/chan/oneshot.c \

@@ -22,13 +22,17 @@ static const size_t capacity_max = (size_t)1 << 31;
 
 /* Where things lie in the allocation, which is aligned to 16 bytes as malloc's are. */
 struct layout {
-    size_t tx_at, rx_at, cells_at;
+    size_t more_at, tx_at, rx_at, cells_at;
     size_t payload_at, stride, n_cell;
 };
 
-static struct layout layout(const struct tri_type *type, size_t capacity, bool apart)
+enum layout_kind { EMBEDDED, COMPACT, APART };
+
+static struct layout layout(const struct tri_type *type, size_t capacity, enum layout_kind kind)
 {
+    const bool apart = kind == APART;
     struct layout l;
+    size_t end = sizeof(struct tri_mpsc);
     const size_t word = type->size % 8 == 0 && type->size > 0 ? 8 : 4;
 
     l.payload_at = type->align > word ? type->align : word;
@@ -36,8 +40,12 @@ static struct layout layout(const struct tri_type *type, size_t capacity, bool a
     l.stride = (l.stride + l.payload_at - 1) / l.payload_at * l.payload_at;
     for (l.n_cell = 1; l.n_cell < capacity; l.n_cell *= 2)
         ;
+    l.more_at = kind == EMBEDDED ? 0 : end;
+    end += kind == EMBEDDED ? 0 : sizeof(struct tri_mpsc_more);
+    _Static_assert(sizeof(struct tri_mpsc) + sizeof(struct tri_mpsc_more) <= 2 * CACHE_LINE,
+                   "before the senders' line");
     /* These offsets keep the sides on different lines wherever the allocation begins. */
-    l.tx_at = apart ? 2 * CACHE_LINE : sizeof(struct tri_mpsc);
+    l.tx_at = apart ? 2 * CACHE_LINE : end;
     l.rx_at = apart ? 3 * CACHE_LINE : l.tx_at + offsetof(struct tri_mpsc_tx_side, head_seen);
     l.cells_at = apart ? 4 * CACHE_LINE : l.rx_at + sizeof(struct tri_mpsc_rx_side);
     l.cells_at = (l.cells_at + l.payload_at - 1) / l.payload_at * l.payload_at;
@@ -45,12 +53,14 @@ static struct layout layout(const struct tri_type *type, size_t capacity, bool a
 }
 
 /* Everything but the cells. @c is zero. */
-static void init(struct tri_mpsc *c, const struct tri_type *type, const struct layout *l)
+static void init(struct tri_mpsc *c, const struct tri_type *type, enum layout_kind kind,
+                 const struct layout *l)
 {
     c->type = type;
-    c->apart = l->tx_at != sizeof *c;
+    c->apart = kind == APART;
     c->stride = (uint16_t)l->stride;
     c->payload_at = (uint8_t)l->payload_at;
+    c->more_at = (uint8_t)l->more_at;
     c->tx_at = (uint8_t)l->tx_at;
     c->rx_at = (uint8_t)l->rx_at;
     atomic_init(&c->n_tx, 1);
@@ -66,7 +76,7 @@ static void init_ring(struct tri_mpsc *c, size_t capacity, const struct layout *
 
 size_t tri_mpsc_size(const struct tri_type *type, size_t capacity)
 {
-    const struct layout l = layout(type, capacity, false);
+    const struct layout l = layout(type, capacity, EMBEDDED);
 
     return l.cells_at + l.n_cell * l.stride;
 }
@@ -82,7 +92,7 @@ void tri_mpsc_set_release_fn(void (*fn)(struct tri_mpsc *c))
 
 struct tri_mpsc *tri_mpsc_init_at(void *mem, const struct tri_type *type, size_t capacity)
 {
-    const struct layout l = layout(type, capacity, false);
+    const struct layout l = layout(type, capacity, EMBEDDED);
     struct tri_mpsc *c = mem;
 
     _Static_assert(sizeof(struct tri_mpsc) + offsetof(struct tri_mpsc_tx_side, head_seen) +
@@ -90,7 +100,7 @@ struct tri_mpsc *tri_mpsc_init_at(void *mem, const struct tri_type *type, size_t
                        88,
                    "a handler with its mailbox is to stay below 256 bytes");
     memset(mem, 0, l.cells_at + l.n_cell * l.stride);
-    init(c, type, &l);
+    init(c, type, EMBEDDED, &l);
     init_ring(c, capacity, &l, (char *)mem + l.cells_at);
     c->embedded = true;
     return c;
@@ -113,14 +123,15 @@ static void release(struct tri_mpsc *c)
 
 static struct tri_mpsc *new_ring(const struct tri_type *type, size_t capacity)
 {
-    const struct layout l = layout(type, capacity, capacity >= APART_FROM);
+    const enum layout_kind kind = capacity >= APART_FROM ? APART : COMPACT;
+    const struct layout l = layout(type, capacity, kind);
     const size_t cells = l.n_cell * l.stride;
     const bool inside = cells <= CELLS_INSIDE_MAX;
     struct tri_mpsc *c = tri_mem_alloc(l.cells_at + (inside ? cells : 0));
 
     if (!c)
         return NULL;
-    init(c, type, &l);
+    init(c, type, kind, &l);
     init_ring(c, capacity, &l, inside ? (char *)c + l.cells_at : tri_mem_alloc(cells));
     c->own_cells = !inside;
     if (c->cells)
@@ -131,12 +142,12 @@ static struct tri_mpsc *new_ring(const struct tri_type *type, size_t capacity)
 
 static struct tri_mpsc *new_unbounded(const struct tri_type *type)
 {
-    const struct layout l = layout(type, 1, true);
+    const struct layout l = layout(type, 1, APART);
     struct tri_mpsc *c = tri_mem_alloc(l.cells_at);
 
     if (!c)
         return NULL;
-    init(c, type, &l);
+    init(c, type, APART, &l);
     if (tri_blocks_init(c) == 0)
         return c;
     free(c);
@@ -163,6 +174,14 @@ void tri_mpsc_unref(struct tri_mpsc *c)
 {
     /* release: our accesses end here. acquire: those of the other side ended before we free. */
     if (atomic_fetch_sub_explicit(&c->n_ref, 1, memory_order_acq_rel) == 1)
+        release(c);
+}
+
+void tri_mpsc_unref_weak(struct tri_mpsc *c)
+{
+    /* acq_rel: as above. */
+    if (atomic_fetch_sub_explicit(&c->n_ref, TRI_REF_WEAK, memory_order_acq_rel) ==
+        TRI_REF_WEAK)
         release(c);
 }
 
@@ -209,34 +228,6 @@ void tr_mpsc_tx_close(tr_mpsc_tx *tx)
         return;
     end_of_sending(c);
     tri_mpsc_unref(c);
-}
-
-bool tr_mpsc_tx_is_closed(const tr_mpsc_tx *tx)
-{
-    /* relaxed: a question about one word; nothing else is read because of the answer. */
-    return !tx || !tx->chan ||
-           atomic_load_explicit(&tri_mpsc_tx(tx->chan)->tail, memory_order_relaxed) &
-               TRI_RX_SHUT;
-}
-
-size_t tr_mpsc_capacity(const tr_mpsc_tx *tx)
-{
-    if (!tx || !tx->chan)
-        return 0;
-    return tx->chan->capacity > 0 ? tx->chan->capacity : TR_UNBOUNDED;
-}
-
-size_t tr_mpsc_len(const tr_mpsc_rx *rx)
-{
-    uint64_t h, t;
-
-    if (!rx || !rx->chan)
-        return 0;
-    /* relaxed: the caller is the receiver, head is its own. */
-    h = atomic_load_explicit(&tri_mpsc_rx(rx->chan)->head, memory_order_relaxed);
-    /* relaxed: a snapshot. A send that returned before this call is counted by coherence. */
-    t = atomic_load_explicit(&tri_mpsc_tx(rx->chan)->tail, memory_order_relaxed);
-    return (size_t)((t >> TRI_POS_SHIFT) - h);
 }
 
 void tri_mpsc_count(struct tri_mpsc *c, uint64_t n_back, struct tr_mpsc_counts *ret_counts)

@@ -6,7 +6,7 @@
  * or a side was closed since it looked; who does either later finds RX_PARKED in the same word
  * and wakes. The wakee needs no protection (wakee.h), and who wakes holds the channel.
  *
- * After each message the receiver looks for waiting senders: see mpsc_tx.c for that pair.
+ * After each message the receiver looks for waiting senders: see mpsc_line.c for that pair.
  */
 #include "config.h"
 
@@ -44,7 +44,7 @@ static bool take_seat(struct tri_mpsc *c, uint16_t seat)
 {
     uint16_t unknown = TRI_SEAT_UNKNOWN;
 
-    /* relaxed: see mpsc_tx.c; it is the word alone that counts. */
+    /* relaxed: see mpsc_line.c; it is the word alone that counts. */
     return atomic_compare_exchange_strong_explicit(&c->reader, &unknown, seat,
                                                    memory_order_relaxed, memory_order_relaxed) ||
            unknown == seat;
@@ -52,10 +52,10 @@ static bool take_seat(struct tri_mpsc *c, uint16_t seat)
 
 static void move_head(struct tri_mpsc *c, uint64_t pos);
 
-/* The same on @seat. Without a fence if the channel is received from there: see mpsc_tx.c. */
+/* The same on @seat. Without a fence if the channel is received from there: see mpsc_line.c. */
 static inline void move_head_on(struct tri_mpsc *c, uint64_t pos, uint16_t seat)
 {
-    /* relaxed: see mpsc_tx.c. */
+    /* relaxed: see mpsc_line.c. */
     if (tri_unlikely(atomic_load_explicit(&c->reader, memory_order_relaxed) != seat ||
                      seat == TRI_SEAT_NONE) &&
         (seat == TRI_SEAT_NONE || !take_seat(c, seat))) {
@@ -87,7 +87,7 @@ static int why_not_ready(struct tri_mpsc *c, uint64_t pos)
 
     if (t >> TRI_POS_SHIFT != pos)
         return 0;
-    return t & (TRI_RX_SHUT | TRI_TX_GONE) ? -EPIPE : -EAGAIN;
+    return tri_tail_is_end(t) ? -EPIPE : -EAGAIN;
 }
 
 /* Spins while the sender of @pos is in the middle. NULL: *@ret_r says why. */
@@ -158,7 +158,7 @@ bool tri_mpsc_rx_arm(struct tri_mpsc *c, struct tri_wakee *wakee)
                 (void)sched_yield();
             return false;
         }
-        if (t & (TRI_RX_SHUT | TRI_TX_GONE))
+        if (tri_tail_is_end(t))
             return false;
         /* relaxed: the CAS publishes it. */
         atomic_store_explicit(&rx->wakee, wakee, memory_order_relaxed);

@@ -23,6 +23,7 @@
 #define TRI_SCHED_WAIT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <troupe/select.h>
 
@@ -35,6 +36,7 @@ struct tri_waiter {
     void *value;                    /* the arm's value, for a source that performs the operation */
     bool selects;                   /* one of several arms: the source may only wake it */
     atomic_bool done;               /* the source has performed the operation, or hints so */
+    uint32_t n_place;               /* mpsc: it wants permits, so many; 0: it sends */
 };
 
 struct tri_arm_ops {
