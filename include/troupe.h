@@ -6,6 +6,7 @@
 #ifndef TROUPE_H
 #define TROUPE_H
 
+#include <troupe/ask.h>
 #include <troupe/handler.h>
 #include <troupe/mpsc.h>
 #include <troupe/oneshot.h>

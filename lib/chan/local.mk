@@ -1,4 +1,5 @@
 libtroupe_la_SOURCES += \
+    lib/chan/ask.c \
     lib/chan/move.h \
     lib/chan/mpsc.c \
     lib/chan/mpsc.h \

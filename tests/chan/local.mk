@@ -1,4 +1,5 @@
 chan_tests = \
+    tests/chan/test_ask \
     tests/chan/test_mpsc \
     tests/chan/test_mpsc_end \
     tests/chan/test_mpsc_forms \
