@@ -13,4 +13,6 @@ libtroupe_la_SOURCES += \
     lib/chan/oneshot.c \
     lib/chan/snapshot.h \
     lib/chan/waitq.h \
-    lib/chan/watch.c
+    lib/chan/watch.c \
+    lib/chan/watch.h \
+    lib/chan/watch_wait.c

@@ -7,7 +7,8 @@ chan_tests = \
     tests/chan/test_mpsc_permit \
     tests/chan/test_mpsc_wait \
     tests/chan/test_oneshot \
-    tests/chan/test_watch
+    tests/chan/test_watch \
+    tests/chan/test_watch_more
 unit_tests += $(chan_tests)
 valgrind_tests += $(chan_tests)
 EXTRA_DIST += tests/chan/items.h tests/chan/step.h
