@@ -49,14 +49,46 @@ struct tr_mpsc_counts {
     uint64_t n_sent; /* every call of a send form */
     uint64_t n_received;
     uint64_t n_back;    /* handed back on failure; of closed sending ends and the one asked */
-    uint64_t n_dropped; /* dropped by the channel: the receiver had gone */
+    uint64_t n_dropped; /* by the channel: the receiver had gone, or its overflow policy */
 };
 
 #define TR_UNBOUNDED SIZE_MAX
 
+/* What becomes of a message that finds the channel full. */
+enum tr_overflow {
+    TR_OVERFLOW_WAIT,        /* its sender waits */
+    TR_OVERFLOW_REJECT,      /* -ENOBUFS at once, also from the waiting forms */
+    TR_OVERFLOW_DROP_NEWEST, /* it is dropped */
+    TR_OVERFLOW_DROP_OLDEST, /* the oldest is dropped for it */
+    TR_OVERFLOW_CONFLATE,    /* full or not, it replaces the queued one of its key, in its place;
+                              * else as DROP_OLDEST */
+};
+
+/* What a send returns on success; other than TR_SENT only by a policy that drops. */
+enum tr_mpsc_sent {
+    TR_SENT = 0,
+    TR_SENT_EVICTED,  /* the oldest message was dropped for it */
+    TR_SENT_REPLACED, /* the queued one of its key was dropped */
+    TR_SENT_DROPPED,  /* it was dropped itself */
+};
+
+/* True if two messages have one key. Called under a lock: it may not call the library. */
+typedef bool tr_mpsc_same_fn(const void *a, const void *b);
+
+struct tr_mpsc_opts {
+    size_t capacity;           /* messages; the urgent ones have places of their own */
+    enum tr_overflow overflow; /* an unbounded channel: TR_OVERFLOW_WAIT only */
+    tr_mpsc_same_fn *same;     /* of TR_OVERFLOW_CONFLATE. It looks at every queued message */
+    size_t n_urgent;           /* places of the urgent lane, up to 65535; 0: none */
+};
+
 /* The untyped core; TR_MPSC generates the typed functions over it. Contracts: see TR_MPSC. */
 TR_API TR_CHECK int tr_mpsc_new(const struct tri_type *type, size_t capacity,
                                 tr_mpsc_tx *ret_tx, tr_mpsc_rx *ret_rx);
+TR_API TR_CHECK int tr_mpsc_new_with(const struct tri_type *type,
+                                     const struct tr_mpsc_opts *opts, tr_mpsc_tx *ret_tx,
+                                     tr_mpsc_rx *ret_rx);
+TR_API TR_CHECK int tr_mpsc_send_urgent(tr_mpsc_tx *tx, void *m);
 TR_API TR_CHECK int tr_mpsc_send(tr_mpsc_tx *tx, void *m, tr_time deadline);
 TR_API TR_CHECK int tr_mpsc_try_send(tr_mpsc_tx *tx, void *m);
 TR_API TR_CHECK int tr_mpsc_blocking_send(tr_mpsc_tx *tx, void *m, tr_time deadline);
@@ -103,6 +135,10 @@ TR_API void tr_mpsc_tx_counts(const tr_mpsc_tx *tx, struct tr_mpsc_counts *ret_c
  *
  * name_new(capacity, &tx, &rx): makes a channel. @capacity: messages it holds, exactly; or
  *   TR_UNBOUNDED.  Returns 0, -EINVAL (0, or above 2^31), -ENOMEM.
+ * name_new_with(&opts, &tx, &rx): the same with an overflow policy, and an urgent lane. Channels
+ *   that drop the oldest, conflate or have a lane take a lock for each message.
+ * name_send_urgent(&tx, &m): into the urgent lane, whose messages are received first, at most
+ *   eight in a row while others wait. Never waits: -EAGAIN: the lane is full.  -EINVAL: none.
  * name_send(&tx, &m, deadline): waits while the channel is full.  Callers: tasks.
  * name_try_send(&tx, &m): anybody: tasks, handlers, any thread. Never waits, and never overtakes
  *   a sender that waits.
@@ -159,6 +195,16 @@ TR_API void tr_mpsc_tx_counts(const tr_mpsc_tx *tx, struct tr_mpsc_counts *ret_c
     {                                                                                          \
         return tr_mpsc_new(&name##_tri_type, tri_capacity, &tri_ret_tx->end,                   \
                            &tri_ret_rx->end);                                                  \
+    }                                                                                          \
+    TR_GENERATED TR_CHECK int name##_new_with(const struct tr_mpsc_opts *tri_opts,             \
+                                              name##_tx *tri_ret_tx, name##_rx *tri_ret_rx)    \
+    {                                                                                          \
+        return tr_mpsc_new_with(&name##_tri_type, tri_opts, &tri_ret_tx->end,                  \
+                                &tri_ret_rx->end);                                             \
+    }                                                                                          \
+    TR_GENERATED TR_CHECK int name##_send_urgent(name##_tx *tri_tx, type *tri_m)               \
+    {                                                                                          \
+        return tr_mpsc_send_urgent(&tri_tx->end, tri_m);                                       \
     }                                                                                          \
     TR_GENERATED TR_CHECK int name##_recv(name##_rx *tri_rx, tr_time tri_deadline,             \
                                           type *tri_ret_m)                                     \

@@ -7,6 +7,7 @@ libtroupe_la_SOURCES += \
     lib/chan/mpsc_end.c \
     lib/chan/mpsc_line.c \
     lib/chan/mpsc_line.h \
+    lib/chan/mpsc_locked.c \
     lib/chan/mpsc_permit.c \
     lib/chan/mpsc_rx.c \
     lib/chan/mpsc_tx.c \

@@ -114,6 +114,7 @@ static void release(struct tri_mpsc *c)
         atomic_load_explicit(&release_fn, memory_order_relaxed)(c);
         return;
     }
+    free(tri_mpsc_more(c)->lane);
     if (c->capacity == 0)
         tri_blocks_fini(c);
     else if (c->own_cells)
@@ -154,20 +155,55 @@ static struct tri_mpsc *new_unbounded(const struct tri_type *type)
     return NULL;
 }
 
-int tr_mpsc_new(const struct tri_type *type, size_t capacity, tr_mpsc_tx *ret_tx,
-                tr_mpsc_rx *ret_rx)
+static bool is_valid(const struct tr_mpsc_opts *o)
+{
+    if (o->capacity == 0 || o->overflow > TR_OVERFLOW_CONFLATE ||
+        (o->overflow == TR_OVERFLOW_CONFLATE) != (o->same != NULL))
+        return false;
+    if (o->capacity == TR_UNBOUNDED)
+        return o->overflow == TR_OVERFLOW_WAIT && o->n_urgent == 0;
+    return o->capacity <= capacity_max && o->n_urgent <= UINT16_MAX;
+}
+
+/* Before anybody else knows @c. */
+static int apply(struct tri_mpsc *c, const struct tr_mpsc_opts *o)
+{
+    struct tri_mpsc_more *more = tri_mpsc_more(c);
+
+    more->overflow = (uint8_t)o->overflow;
+    more->same = o->same;
+    c->locked = o->n_urgent > 0 || o->overflow == TR_OVERFLOW_DROP_OLDEST ||
+                o->overflow == TR_OVERFLOW_CONFLATE;
+    if (c->locked)
+        atomic_init(&tri_mpsc_tx(c)->tail, TRI_TX_LOCKED);
+    return o->n_urgent > 0 ? tri_lane_init(c, o->n_urgent) : 0;
+}
+
+int tr_mpsc_new_with(const struct tri_type *type, const struct tr_mpsc_opts *opts,
+                     tr_mpsc_tx *ret_tx, tr_mpsc_rx *ret_rx)
 {
     struct tri_mpsc *c;
 
-    if (!tri_type_is_valid(type) || !ret_tx || !ret_rx || capacity == 0 ||
-        (capacity > capacity_max && capacity != TR_UNBOUNDED))
+    if (!tri_type_is_valid(type) || !ret_tx || !ret_rx || !opts || !is_valid(opts))
         return -EINVAL;
-    c = capacity == TR_UNBOUNDED ? new_unbounded(type) : new_ring(type, capacity);
+    c = opts->capacity == TR_UNBOUNDED ? new_unbounded(type) : new_ring(type, opts->capacity);
     if (!c)
         return -ENOMEM;
+    if (apply(c, opts) < 0) {
+        release(c);
+        return -ENOMEM;
+    }
     *ret_tx = (tr_mpsc_tx){ .chan = c };
     *ret_rx = (tr_mpsc_rx){ .chan = c };
     return 0;
+}
+
+int tr_mpsc_new(const struct tri_type *type, size_t capacity, tr_mpsc_tx *ret_tx,
+                tr_mpsc_rx *ret_rx)
+{
+    const struct tr_mpsc_opts opts = { .capacity = capacity };
+
+    return tr_mpsc_new_with(type, &opts, ret_tx, ret_rx);
 }
 
 void tri_mpsc_unref(struct tri_mpsc *c)
@@ -236,6 +272,8 @@ void tri_mpsc_count(struct tri_mpsc *c, uint64_t n_back, struct tr_mpsc_counts *
     uint64_t h = atomic_load_explicit(&tri_mpsc_rx(c)->head, memory_order_relaxed);
     uint64_t t = atomic_load_explicit(&tri_mpsc_tx(c)->tail, memory_order_relaxed);
 
+    const struct tri_mpsc_more *more;
+
     n_back += atomic_load_explicit(&c->n_back, memory_order_relaxed);
     *ret_counts = (struct tr_mpsc_counts){
         .n_sent = (t >> TRI_POS_SHIFT) + n_back,
@@ -244,6 +282,15 @@ void tri_mpsc_count(struct tri_mpsc *c, uint64_t n_back, struct tr_mpsc_counts *
         /* A receiver that has gone leaves head where it stopped; the rest was dropped. */
         .n_dropped = t & TRI_RX_GONE ? (t >> TRI_POS_SHIFT) - h : 0,
     };
+    if (c->more_at == 0)
+        return;
+    more = tri_mpsc_more(c);
+    ret_counts->n_sent += atomic_load_explicit(&more->n_beside, memory_order_relaxed);
+    if (c->locked) {
+        ret_counts->n_received = atomic_load_explicit(&more->n_received, memory_order_relaxed);
+        ret_counts->n_dropped = 0; /* each was counted */
+    }
+    ret_counts->n_dropped += atomic_load_explicit(&more->n_dropped, memory_order_relaxed);
 }
 
 void tr_mpsc_tx_counts(const tr_mpsc_tx *tx, struct tr_mpsc_counts *ret_counts)

@@ -19,6 +19,7 @@
  *     TX_WAITING  senders are in line: positions are claimed only under the lock, for them
  *     TX_PERMITS  permits hold places: positions are claimed only under the lock, within what
  *                 the permits leave
+ *     TX_LOCKED   everything is done under the lock, for ever (mpsc_locked.c)
  *     RX_SHUT     no position is claimed any more, except for permits; set for ever
  *     RX_GONE     the receiver is gone, too; nor for permits
  *     TX_GONE     the last sender is gone, and the last permit; set for ever
@@ -58,6 +59,7 @@ enum {
     TRI_RX_GONE = 1u << 3,
     TRI_TX_GONE = 1u << 4,
     TRI_TX_PERMITS = 1u << 5,
+    TRI_TX_LOCKED = 1u << 6,
     TRI_POS_SHIFT = 8,
     TRI_POS_ONE = 1u << TRI_POS_SHIFT,
 };
@@ -88,8 +90,22 @@ struct tri_mpsc_rx_side {
 
 /* What a channel has beside its queue, unless it is a handler's mailbox. */
 struct tri_mpsc_more {
-    uint32_t n_reserved;          /* places held by permits; under the lock. 0: no TX_PERMITS */
-    struct tri_waitq closed_line; /* senders who wait for the end of the receiver; likewise */
+    uint32_t n_reserved; /* places held by permits; under the lock. 0: no TX_PERMITS */
+    uint8_t overflow;    /* enum tr_overflow; constant */
+    uint8_t streak;      /* urgent messages received in a row while others waited; the lock's */
+    struct tri_waitq closed_line; /* senders who wait for the end of the receiver; the lock's */
+    tr_mpsc_same_fn *same;        /* constant */
+    struct tri_lane *lane;        /* constant; NULL: no urgent messages */
+    _Atomic uint64_t n_received;  /* of a locked channel; under the lock, but for counts */
+    _Atomic uint64_t n_dropped;   /* by the policy, and by a locked channel's end */
+    _Atomic uint64_t n_beside;    /* messages sent that took no position */
+};
+
+/* The urgent messages of a locked channel; a ring under the lock. */
+struct tri_lane {
+    uint32_t capacity, stride, first;
+    atomic_uint n;
+    _Alignas(16) char messages[];
 };
 
 /* What both read and nobody writes often; the two sides lie behind it, see layout(). */
@@ -110,6 +126,7 @@ struct tri_mpsc {
     _Atomic uint16_t reader;
     bool own_cells : 1;   /* cells is an allocation of its own */
     bool apart : 1;       /* the two sides have cache lines of their own */
+    bool locked : 1;      /* see TX_LOCKED */
     bool embedded : 1;    /* inside a handler's record */
     uint8_t more_at;      /* struct tri_mpsc_more, from here; 0: there is none */
     /* Protects line, the flags TX_WAITING and TX_PERMITS, and claims while one of them is set.
@@ -149,6 +166,14 @@ static inline struct tri_cell *tri_ring_cell(const struct tri_mpsc *c, uint64_t 
 static inline void *tri_cell_payload(const struct tri_mpsc *c, struct tri_cell *cell)
 {
     return (char *)cell + c->payload_at;
+}
+
+/* The same in a locked channel: nobody looks at seq, but who must not find it published. */
+static inline void tri_cell_put_locked(const struct tri_mpsc *c, struct tri_cell *cell,
+                                       uint64_t pos, void *m)
+{
+    tri_move(tri_cell_payload(c, cell), m, c->type->size);
+    atomic_store_explicit(&cell->seq, (uint32_t)pos, memory_order_relaxed);
 }
 
 /* Moves @m into @cell, which the caller has claimed as @pos. */
@@ -210,6 +235,13 @@ static inline bool tri_tail_is_end(uint64_t tail)
 
 /* Returns: 0; -EAGAIN: full, or others wait; -EPIPE; -ENOMEM. */
 int tri_mpsc_send_now(struct tri_mpsc *c, void *m);
+
+/* Receiving from a locked channel: the counterparts of those for the others. */
+int tri_locked_recv(struct tri_mpsc *c, void *ret_m);
+bool tri_locked_rx_arm(struct tri_mpsc *c, struct tri_wakee *wakee);
+void tri_locked_drop(struct tri_mpsc *c);
+size_t tri_locked_len(const struct tri_mpsc *c); /* of its lane */
+int tri_lane_init(struct tri_mpsc *c, size_t n);
 
 /* Serves waiting senders while there is room; takes the lock. */
 void tri_mpsc_serve(struct tri_mpsc *c);

@@ -121,7 +121,8 @@ size_t tr_mpsc_len(const tr_mpsc_rx *rx)
     /* The caller is the receiver, head is its own. */
     h = atomic_load_explicit(&tri_mpsc_rx(rx->chan)->head, memory_order_relaxed);
     /* A send that returned before this call is counted by coherence. */
-    return (size_t)((load_tail(rx->chan) >> TRI_POS_SHIFT) - h);
+    return (size_t)((load_tail(rx->chan) >> TRI_POS_SHIFT) - h) +
+           (rx->chan->locked ? tri_locked_len(rx->chan) : 0);
 }
 
 size_t tr_mpsc_senders(const tr_mpsc_rx *rx)

@@ -94,7 +94,10 @@ static void send_locked(struct tri_mpsc *c, void *m, struct tri_wakes *wakes)
                                                   (t + TRI_POS_ONE) & ~(uint64_t)TRI_RX_PARKED,
                                                   memory_order_acquire, memory_order_relaxed))
         ;
-    tri_cell_put(c, tri_ring_cell(c, t >> TRI_POS_SHIFT), t >> TRI_POS_SHIFT, m);
+    if (tri_unlikely(c->locked))
+        tri_cell_put_locked(c, tri_ring_cell(c, t >> TRI_POS_SHIFT), t >> TRI_POS_SHIFT, m);
+    else
+        tri_cell_put(c, tri_ring_cell(c, t >> TRI_POS_SHIFT), t >> TRI_POS_SHIFT, m);
     if (t & TRI_RX_PARKED)
         wake_receiver(c, wakes);
 }
@@ -248,6 +251,37 @@ static void end_locked(struct tri_mpsc *c, struct tri_wakes *wakes)
     tri_wakes_run(wakes);
 }
 
+bool tri_line_fits(struct tri_mpsc *c)
+{
+    return fits(c, 1);
+}
+
+bool tri_line_is_empty(struct tri_mpsc *c)
+{
+    return !tri_waitq_first(&c->line);
+}
+
+void tri_line_put(struct tri_mpsc *c, void *m, struct tri_wakes *wakes)
+{
+    send_locked(c, m, wakes);
+}
+
+void tri_line_wake_receiver(struct tri_mpsc *c, struct tri_wakes *wakes)
+{
+    /* acquire: the wakee, set before RX_PARKED. */
+    if (atomic_fetch_and_explicit(&tri_mpsc_tx(c)->tail, ~(uint64_t)TRI_RX_PARKED,
+                                  memory_order_acquire) &
+        TRI_RX_PARKED)
+        wake_receiver(c, wakes);
+}
+
+void tri_line_serve_and_release(struct tri_mpsc *c)
+{
+    struct tri_wakes wakes = { .n = 0 };
+
+    serve_and_release(c, &wakes);
+}
+
 /* ---- these take it ---- */
 
 int tri_line_send(struct tri_mpsc *c, uint64_t tail, void *m)
@@ -257,6 +291,8 @@ int tri_line_send(struct tri_mpsc *c, uint64_t tail, void *m)
 
     if (tail & TRI_RX_SHUT)
         return -EPIPE;
+    if (tail & TRI_TX_LOCKED)
+        return tri_locked_send(c, m);
     if (tail & TRI_TX_WAITING) /* the line comes first */
         return -EAGAIN;
     tri_lock_acquire(&c->lock);

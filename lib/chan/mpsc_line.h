@@ -18,6 +18,27 @@ static inline bool tri_mpsc_is_near(const struct tri_mpsc *c, uint64_t pos, uint
 /* A send that found the fast path closed, by the flags in @tail. Returns: 0; -EAGAIN; -EPIPE. */
 int tri_line_send(struct tri_mpsc *c, uint64_t tail, void *m);
 
+/* The same in a locked channel; or an enum tr_mpsc_sent. */
+int tri_locked_send(struct tri_mpsc *c, void *m);
+
+/* What becomes of @m where there is no place for it: -EAGAIN, -ENOBUFS, TR_SENT_DROPPED. */
+int tri_mpsc_overflow(struct tri_mpsc *c, void *m);
+
+/* For mpsc_locked.c, which has the lock. put: fits() has said yes. */
+bool tri_line_fits(struct tri_mpsc *c);
+bool tri_line_is_empty(struct tri_mpsc *c);
+void tri_line_put(struct tri_mpsc *c, void *m, struct tri_wakes *wakes);
+void tri_line_wake_receiver(struct tri_mpsc *c, struct tri_wakes *wakes);
+void tri_line_serve_and_release(struct tri_mpsc *c);
+
+/* A message was dropped by its policy, @n_beside: one that had taken no position. */
+static inline void tri_mpsc_count_drop(struct tri_mpsc *c, unsigned n_beside)
+{
+    /* relaxed, both: statistics. */
+    atomic_fetch_add_explicit(&tri_mpsc_more(c)->n_dropped, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&tri_mpsc_more(c)->n_beside, n_beside, memory_order_relaxed);
+}
+
 /* Takes @n places for permits, at least one, if they are there. Returns the same. */
 int tri_line_reserve(struct tri_mpsc *c, uint32_t n);
 

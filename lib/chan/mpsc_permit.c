@@ -45,11 +45,11 @@ static bool grant(tr_arm *arm)
     return arm_result(arm, 0);
 }
 
-/* More than there will ever be, or a channel without a bound. */
+/* More than there will ever be, or a channel without a bound, or in which nobody waits. */
 static bool is_misuse(const tr_mpsc_tx *tx, size_t n, const tr_mpsc_permit *permit)
 {
     return !tx || !tx->chan || !permit || n > tx->chan->capacity || tx->chan->capacity == 0 ||
-           tx->chan->more_at == 0;
+           tx->chan->more_at == 0 || tri_mpsc_more(tx->chan)->overflow != TR_OVERFLOW_WAIT;
 }
 
 static bool attempt(tr_arm *arm)

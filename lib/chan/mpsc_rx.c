@@ -113,6 +113,8 @@ static inline int recv_now(struct tri_mpsc *c, void *ret_m, uint16_t seat)
     int r;
 
     if (tri_unlikely(!cell)) {
+        if (tri_unlikely(c->locked))
+            return tri_locked_recv(c, ret_m);
         cell = await_cell(c, pos, &r);
         if (!cell)
             return r;
@@ -129,6 +131,11 @@ static size_t recv_some(struct tri_mpsc *c, size_t n, char *ret_array)
     struct tri_cell *cell;
     size_t i;
 
+    if (tri_unlikely(c->locked)) {
+        for (i = 0; i < n && tri_locked_recv(c, ret_array + i * c->type->size) == 0; i++)
+            ;
+        return i;
+    }
     for (i = 0; i < n && (cell = ready_cell(c, pos + i)); i++)
         take(c, cell, ret_array + i * c->type->size);
     if (i > 0)
@@ -147,9 +154,12 @@ bool tri_mpsc_rx_arm(struct tri_mpsc *c, struct tri_wakee *wakee)
     struct tri_mpsc_rx_side *rx = tri_mpsc_rx(c);
     const uint64_t pos = own_head(rx);
     int r;
+    uint64_t t;
 
+    if (tri_unlikely(c->locked))
+        return tri_locked_rx_arm(c, wakee);
     /* relaxed: the CAS confirms it. */
-    uint64_t t = atomic_load_explicit(&tx->tail, memory_order_relaxed);
+    t = atomic_load_explicit(&tx->tail, memory_order_relaxed);
 
     do {
         if (t >> TRI_POS_SHIFT != pos) {
@@ -343,6 +353,10 @@ static void drop_queued(struct tri_mpsc *c, uint64_t end)
     _Alignas(16) char m[TR_MESSAGE_MAX];
     struct tri_cell *cell;
 
+    if (c->locked) {
+        tri_locked_drop(c);
+        return;
+    }
     for (uint64_t pos = own_head(tri_mpsc_rx(c)); pos != end; pos++) {
         /* Its sender is in the middle of the copy and cannot suspend there. */
         while (!(cell = ready_cell(c, pos)))

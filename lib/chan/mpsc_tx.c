@@ -36,6 +36,9 @@ static inline void fill(struct tri_mpsc *c, struct tri_cell *cell, uint64_t prev
         tri_wake(atomic_load_explicit(&tri_mpsc_rx(c)->wakee, memory_order_relaxed));
 }
 
+/* Flags under which a position is not claimed just so. */
+#define CLOSED_FAST_PATH (TRI_RX_SHUT | TRI_TX_WAITING | TRI_TX_PERMITS | TRI_TX_LOCKED)
+
 static int send_unbounded(struct tri_mpsc *c, void *m)
 {
     struct tri_cell *cell;
@@ -58,7 +61,7 @@ static inline __attribute__((always_inline)) int send_now_inline(struct tri_mpsc
     /* relaxed: the CAS confirms what we conclude from it, or it is an answer by itself. */
     t = atomic_load_explicit(&tx->tail, memory_order_relaxed);
     do {
-        if (tri_unlikely(t & (TRI_RX_SHUT | TRI_TX_WAITING | TRI_TX_PERMITS)))
+        if (tri_unlikely(t & CLOSED_FAST_PATH))
             return tri_line_send(c, t, m);
         if (tri_unlikely(!has_room(c, t >> TRI_POS_SHIFT)))
             return -EAGAIN;
@@ -72,7 +75,9 @@ static inline __attribute__((always_inline)) int send_now_inline(struct tri_mpsc
 
 int tri_mpsc_send_now(struct tri_mpsc *c, void *m)
 {
-    return send_now_inline(c, m);
+    int r = send_now_inline(c, m);
+
+    return r == -EAGAIN && c->more_at > 0 ? tri_mpsc_overflow(c, m) : r;
 }
 
 /* ---- the arm ---- */

@@ -4,6 +4,7 @@ chan_tests = \
     tests/chan/test_mpsc_end \
     tests/chan/test_mpsc_forms \
     tests/chan/test_mpsc_inside \
+    tests/chan/test_mpsc_overflow \
     tests/chan/test_mpsc_permit \
     tests/chan/test_mpsc_wait \
     tests/chan/test_oneshot \
