@@ -151,7 +151,7 @@ static void leave_line(struct tri_mpsc *c, struct tri_waiter *w)
 static void let_go(struct tri_waiter *w, struct tri_wakes *wakes)
 {
     tri_wakes_add(wakes, w->wakee);
-    /* release: its message was moved, value says so; pairs with tri_line_keeps(). */
+    /* release: its message was moved, value says so; pairs with tri_txline_keeps(). */
     atomic_store_explicit(&w->done, true, memory_order_release);
 }
 
@@ -164,7 +164,7 @@ static bool serve_some(struct tri_mpsc *c, struct tri_wakes *wakes)
         if (wakes->n + 2 > TRI_WAKES_MAX) /* the receiver and the waiter */
             return true;
         if (w->selects) {
-            if (tri_line_keeps(w))
+            if (tri_txline_keeps(w))
                 let_go(w, wakes); /* a hint; it stays in line */
             return false;
         }
@@ -251,22 +251,22 @@ static void end_locked(struct tri_mpsc *c, struct tri_wakes *wakes)
     tri_wakes_run(wakes);
 }
 
-bool tri_line_fits(struct tri_mpsc *c)
+bool tri_txline_fits(struct tri_mpsc *c)
 {
     return fits(c, 1);
 }
 
-bool tri_line_is_empty(struct tri_mpsc *c)
+bool tri_txline_is_empty(struct tri_mpsc *c)
 {
     return !tri_waitq_first(&c->line);
 }
 
-void tri_line_put(struct tri_mpsc *c, void *m, struct tri_wakes *wakes)
+void tri_txline_put(struct tri_mpsc *c, void *m, struct tri_wakes *wakes)
 {
     send_locked(c, m, wakes);
 }
 
-void tri_line_wake_receiver(struct tri_mpsc *c, struct tri_wakes *wakes)
+void tri_txline_wake_receiver(struct tri_mpsc *c, struct tri_wakes *wakes)
 {
     /* acquire: the wakee, set before RX_PARKED. */
     if (atomic_fetch_and_explicit(&tri_mpsc_tx(c)->tail, ~(uint64_t)TRI_RX_PARKED,
@@ -275,18 +275,19 @@ void tri_line_wake_receiver(struct tri_mpsc *c, struct tri_wakes *wakes)
         wake_receiver(c, wakes);
 }
 
-void tri_line_serve_and_release(struct tri_mpsc *c)
+void tri_txline_serve_and_release(struct tri_mpsc *c)
 {
-    struct tri_wakes wakes = { .n = 0 };
+    struct tri_wakes wakes;
 
+    tri_wakes_init(&wakes);
     serve_and_release(c, &wakes);
 }
 
 /* ---- these take it ---- */
 
-int tri_line_send(struct tri_mpsc *c, uint64_t tail, void *m)
+int tri_txline_send(struct tri_mpsc *c, uint64_t tail, void *m)
 {
-    struct tri_wakes wakes = { .n = 0 };
+    struct tri_wakes wakes;
     int r;
 
     if (tail & TRI_RX_SHUT)
@@ -295,6 +296,7 @@ int tri_line_send(struct tri_mpsc *c, uint64_t tail, void *m)
         return tri_locked_send(c, m);
     if (tail & TRI_TX_WAITING) /* the line comes first */
         return -EAGAIN;
+    tri_wakes_init(&wakes);
     tri_lock_acquire(&c->lock);
     r = begin_locked(c, 1);
     if (r == 0)
@@ -303,11 +305,12 @@ int tri_line_send(struct tri_mpsc *c, uint64_t tail, void *m)
     return r;
 }
 
-int tri_line_reserve(struct tri_mpsc *c, uint32_t n)
+int tri_txline_reserve(struct tri_mpsc *c, uint32_t n)
 {
-    struct tri_wakes wakes = { .n = 0 };
+    struct tri_wakes wakes;
     int r;
 
+    tri_wakes_init(&wakes);
     tri_lock_acquire(&c->lock);
     r = begin_locked(c, n);
     if (r == 0)
@@ -316,11 +319,12 @@ int tri_line_reserve(struct tri_mpsc *c, uint32_t n)
     return r;
 }
 
-int tri_line_send_reserved(struct tri_mpsc *c, void *m)
+int tri_txline_send_reserved(struct tri_mpsc *c, void *m)
 {
-    struct tri_wakes wakes = { .n = 0 };
+    struct tri_wakes wakes;
     int r = 0;
 
+    tri_wakes_init(&wakes);
     tri_lock_acquire(&c->lock);
     if (load_tail(c) & TRI_RX_GONE) /* it is set under the lock */
         r = -EPIPE;
@@ -331,10 +335,11 @@ int tri_line_send_reserved(struct tri_mpsc *c, void *m)
     return r;
 }
 
-void tri_line_give_back(struct tri_mpsc *c, uint32_t n)
+void tri_txline_give_back(struct tri_mpsc *c, uint32_t n)
 {
-    struct tri_wakes wakes = { .n = 0 };
+    struct tri_wakes wakes;
 
+    tri_wakes_init(&wakes);
     tri_lock_acquire(&c->lock);
     unreserve_locked(c, n, &wakes);
     serve_and_release(c, &wakes);
@@ -342,18 +347,20 @@ void tri_line_give_back(struct tri_mpsc *c, uint32_t n)
 
 void tri_mpsc_serve(struct tri_mpsc *c)
 {
-    struct tri_wakes wakes = { .n = 0 };
+    struct tri_wakes wakes;
 
+    tri_wakes_init(&wakes);
     tri_lock_acquire(&c->lock);
     serve_and_release(c, &wakes);
 }
 
 uint64_t tri_mpsc_shut(struct tri_mpsc *c, unsigned more)
 {
-    struct tri_wakes wakes = { .n = 0 };
+    struct tri_wakes wakes;
     struct tri_waiter *w;
     uint64_t t;
 
+    tri_wakes_init(&wakes);
     tri_lock_acquire(&c->lock);
     t = set_flags(c, TRI_RX_SHUT | more);
     /* Nobody joins a line any more: who would sees RX_SHUT under the lock. */
@@ -370,24 +377,26 @@ uint64_t tri_mpsc_shut(struct tri_mpsc *c, unsigned more)
     return t >> TRI_POS_SHIFT;
 }
 
-bool tri_line_join(struct tri_mpsc *c, struct tri_waiter *w)
+bool tri_txline_join(struct tri_mpsc *c, struct tri_waiter *w)
 {
-    struct tri_wakes wakes = { .n = 0 };
+    struct tri_wakes wakes;
     bool joined;
 
     w->next = w->prev = NULL;
     atomic_init(&w->done, false);
+    tri_wakes_init(&wakes);
     tri_lock_acquire(&c->lock);
     joined = join_line(c, w);
     serve_and_release(c, &wakes); /* the second look at head; may serve @w itself */
     return joined;
 }
 
-int tri_line_try(struct tri_mpsc *c, struct tri_waiter *w)
+int tri_txline_try(struct tri_mpsc *c, struct tri_waiter *w)
 {
-    struct tri_wakes wakes = { .n = 0 };
+    struct tri_wakes wakes;
     int r = -EAGAIN;
 
+    tri_wakes_init(&wakes);
     tri_lock_acquire(&c->lock);
     if (!tri_waitq_has(w)) {
         r = -EPIPE; /* only tri_mpsc_shut() takes it out */
@@ -403,15 +412,16 @@ int tri_line_try(struct tri_mpsc *c, struct tri_waiter *w)
     return r;
 }
 
-bool tri_line_leave(struct tri_mpsc *c, struct tri_waiter *w)
+bool tri_txline_leave(struct tri_mpsc *c, struct tri_waiter *w)
 {
-    struct tri_wakes wakes = { .n = 0 };
+    struct tri_wakes wakes;
     bool served;
 
-    if (!w->selects && !tri_line_keeps(w))
+    if (!w->selects && !tri_txline_keeps(w))
         return true;
+    tri_wakes_init(&wakes);
     tri_lock_acquire(&c->lock);
-    served = !w->selects && !tri_line_keeps(w);
+    served = !w->selects && !tri_txline_keeps(w);
     if (tri_waitq_has(w))
         leave_line(c, w);
     serve_and_release(c, &wakes); /* the place may have been the first, with room */
@@ -434,7 +444,7 @@ bool tri_closed_join(struct tri_mpsc *c, struct tri_waiter *w)
 
 void tri_closed_leave(struct tri_mpsc *c, struct tri_waiter *w)
 {
-    if (!tri_line_keeps(w))
+    if (!tri_txline_keeps(w))
         return; /* let go: the waker is done with our memory */
     tri_lock_acquire(&c->lock);
     if (tri_waitq_has(w))

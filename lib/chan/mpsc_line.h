@@ -16,7 +16,7 @@ static inline bool tri_mpsc_is_near(const struct tri_mpsc *c, uint64_t pos, uint
 }
 
 /* A send that found the fast path closed, by the flags in @tail. Returns: 0; -EAGAIN; -EPIPE. */
-int tri_line_send(struct tri_mpsc *c, uint64_t tail, void *m);
+int tri_txline_send(struct tri_mpsc *c, uint64_t tail, void *m);
 
 /* The same in a locked channel; or an enum tr_mpsc_sent. */
 int tri_locked_send(struct tri_mpsc *c, void *m);
@@ -25,11 +25,11 @@ int tri_locked_send(struct tri_mpsc *c, void *m);
 int tri_mpsc_overflow(struct tri_mpsc *c, void *m);
 
 /* For mpsc_locked.c, which has the lock. put: fits() has said yes. */
-bool tri_line_fits(struct tri_mpsc *c);
-bool tri_line_is_empty(struct tri_mpsc *c);
-void tri_line_put(struct tri_mpsc *c, void *m, struct tri_wakes *wakes);
-void tri_line_wake_receiver(struct tri_mpsc *c, struct tri_wakes *wakes);
-void tri_line_serve_and_release(struct tri_mpsc *c);
+bool tri_txline_fits(struct tri_mpsc *c);
+bool tri_txline_is_empty(struct tri_mpsc *c);
+void tri_txline_put(struct tri_mpsc *c, void *m, struct tri_wakes *wakes);
+void tri_txline_wake_receiver(struct tri_mpsc *c, struct tri_wakes *wakes);
+void tri_txline_serve_and_release(struct tri_mpsc *c);
 
 /* A message was dropped by its policy, @n_beside: one that had taken no position. */
 static inline void tri_mpsc_count_drop(struct tri_mpsc *c, unsigned n_beside)
@@ -40,28 +40,28 @@ static inline void tri_mpsc_count_drop(struct tri_mpsc *c, unsigned n_beside)
 }
 
 /* Takes @n places for permits, at least one, if they are there. Returns the same. */
-int tri_line_reserve(struct tri_mpsc *c, uint32_t n);
+int tri_txline_reserve(struct tri_mpsc *c, uint32_t n);
 
 /* A send into a place that a permit holds. -EPIPE: the receiver is gone, the place is given back. */
-int tri_line_send_reserved(struct tri_mpsc *c, void *m);
+int tri_txline_send_reserved(struct tri_mpsc *c, void *m);
 
 /* Gives @n reserved places back. */
-void tri_line_give_back(struct tri_mpsc *c, uint32_t n);
+void tri_txline_give_back(struct tri_mpsc *c, uint32_t n);
 
 /*
  * The waiters: their value is the message, or anything but NULL if they want n_place permits; it
  * is NULL once they were served.
  *
  * join: false: not in line, it need not wait. try: an attempt of one that is in line and selects;
- * returns as tri_line_send(). leave: out of the line, wherever it was; true: it was served, or sent away
+ * returns as tri_txline_send(). leave: out of the line, wherever it was; true: it was served, or sent away
  * with its value.
  */
-bool tri_line_join(struct tri_mpsc *c, struct tri_waiter *w);
-int tri_line_try(struct tri_mpsc *c, struct tri_waiter *w);
-bool tri_line_leave(struct tri_mpsc *c, struct tri_waiter *w);
+bool tri_txline_join(struct tri_mpsc *c, struct tri_waiter *w);
+int tri_txline_try(struct tri_mpsc *c, struct tri_waiter *w);
+bool tri_txline_leave(struct tri_mpsc *c, struct tri_waiter *w);
 
 /* False: it was served, sent away, or is to try. */
-static inline bool tri_line_keeps(const struct tri_waiter *w)
+static inline bool tri_txline_keeps(const struct tri_waiter *w)
 {
     /* acquire: its message was moved, value says so; pairs with let_go(). */
     return !atomic_load_explicit(&w->done, memory_order_acquire);

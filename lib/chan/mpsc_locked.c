@@ -118,7 +118,7 @@ int tri_locked_recv(struct tri_mpsc *c, void *ret_m)
     if (r == 0)
         /* relaxed: a statistic. */
         atomic_fetch_add_explicit(&tri_mpsc_more(c)->n_received, 1, memory_order_relaxed);
-    tri_line_serve_and_release(c);
+    tri_txline_serve_and_release(c);
     return r;
 }
 
@@ -176,10 +176,11 @@ int tri_locked_send(struct tri_mpsc *c, void *m)
 {
     struct tri_mpsc_more *more = tri_mpsc_more(c);
     _Alignas(16) char out[TR_MESSAGE_MAX];
-    struct tri_wakes wakes = { .n = 0 };
+    struct tri_wakes wakes;
     void *queued = NULL;
     int r;
 
+    tri_wakes_init(&wakes);
     tri_lock_acquire(&c->lock);
     if (more->same)
         queued = find_key(c, m);
@@ -189,14 +190,14 @@ int tri_locked_send(struct tri_mpsc *c, void *m)
         tri_copy(out, queued, c->type->size);
         tri_move(queued, m, c->type->size);
         r = TR_SENT_REPLACED;
-    } else if (more->overflow != TR_OVERFLOW_WAIT && !tri_line_fits(c)) {
+    } else if (more->overflow != TR_OVERFLOW_WAIT && !tri_txline_fits(c)) {
         take_oldest(c, out);
-        tri_line_put(c, m, &wakes);
+        tri_txline_put(c, m, &wakes);
         r = TR_SENT_EVICTED;
     } else {
-        r = tri_line_is_empty(c) && tri_line_fits(c) ? TR_SENT : -EAGAIN;
+        r = tri_txline_is_empty(c) && tri_txline_fits(c) ? TR_SENT : -EAGAIN;
         if (r == TR_SENT)
-            tri_line_put(c, m, &wakes);
+            tri_txline_put(c, m, &wakes);
     }
     tri_lock_release(&c->lock);
     tri_wakes_run(&wakes);
@@ -210,13 +211,14 @@ int tri_locked_send(struct tri_mpsc *c, void *m)
 int tr_mpsc_send_urgent(tr_mpsc_tx *tx, void *m)
 {
     struct tri_mpsc *c = tx ? tx->chan : NULL;
-    struct tri_wakes wakes = { .n = 0 };
+    struct tri_wakes wakes;
     struct tri_lane *lane;
     int r = 0;
 
     if (!c || !m || c->more_at == 0 || !tri_mpsc_more(c)->lane)
         return -EINVAL;
     lane = tri_mpsc_more(c)->lane;
+    tri_wakes_init(&wakes);
     tri_lock_acquire(&c->lock);
     if (tail_of(c) & TRI_RX_SHUT)
         r = -EPIPE;
@@ -226,7 +228,7 @@ int tr_mpsc_send_urgent(tr_mpsc_tx *tx, void *m)
         tri_move(lane_at(lane, lane_len(lane)), m, c->type->size);
         /* relaxed: as lane_len(). */
         atomic_store_explicit(&lane->n, lane_len(lane) + 1, memory_order_relaxed);
-        tri_line_wake_receiver(c, &wakes);
+        tri_txline_wake_receiver(c, &wakes);
         /* relaxed: a statistic. */
         atomic_fetch_add_explicit(&tri_mpsc_more(c)->n_beside, 1, memory_order_relaxed);
     }

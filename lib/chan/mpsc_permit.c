@@ -38,7 +38,7 @@ static bool grant(tr_arm *arm)
 
     if (tr_mpsc_tx_is_closed(tx)) { /* shut since then */
         if (arm->extra[1] > 0)
-            tri_line_give_back(tx->chan, (uint32_t)arm->extra[1]);
+            tri_txline_give_back(tx->chan, (uint32_t)arm->extra[1]);
         return arm_result(arm, -EPIPE);
     }
     *(tr_mpsc_permit *)arm->value = (tr_mpsc_permit){ tr_mpsc_tx_clone(tx), arm->extra[1] };
@@ -62,7 +62,7 @@ static bool attempt(tr_arm *arm)
         return arm_result(arm, -EINVAL);
     if (arm->extra[1] == 0)
         return grant(arm);
-    r = w ? tri_line_try(tx->chan, w) : tri_line_reserve(tx->chan, (uint32_t)arm->extra[1]);
+    r = w ? tri_txline_try(tx->chan, w) : tri_txline_reserve(tx->chan, (uint32_t)arm->extra[1]);
     if (r == -EAGAIN)
         return false;
     return r < 0 ? arm_result(arm, r) : grant(arm);
@@ -73,7 +73,7 @@ static bool enroll(tr_arm *arm, struct tri_waiter *w)
     bool joined;
 
     w->n_place = (uint32_t)arm->extra[1];
-    joined = tri_line_join(((tr_mpsc_tx *)arm->source)->chan, w);
+    joined = tri_txline_join(((tr_mpsc_tx *)arm->source)->chan, w);
     if (joined && w->selects)
         arm->extra[0] = (uintptr_t)w;
     return joined;
@@ -82,7 +82,7 @@ static bool enroll(tr_arm *arm, struct tri_waiter *w)
 static bool withdraw(tr_arm *arm, struct tri_waiter *w)
 {
     arm->extra[0] = 0;
-    if (!tri_line_leave(((tr_mpsc_tx *)arm->source)->chan, w))
+    if (!tri_txline_leave(((tr_mpsc_tx *)arm->source)->chan, w))
         return false;
     return w->value ? arm_result(arm, -EPIPE) : grant(arm);
 }
@@ -90,7 +90,7 @@ static bool withdraw(tr_arm *arm, struct tri_waiter *w)
 static bool keeps_place(const tr_arm *arm, const struct tri_waiter *w)
 {
     (void)arm;
-    return tri_line_keeps(w);
+    return tri_txline_keeps(w);
 }
 
 static const struct tri_arm_ops reserve_ops = {
@@ -154,7 +154,7 @@ int tr_mpsc_permit_send(tr_mpsc_permit *permit, void *m)
     if (!permit || !permit->tx.chan || permit->n == 0 || !m)
         return -EINVAL;
     permit->n--;
-    r = tri_line_send_reserved(permit->tx.chan, m);
+    r = tri_txline_send_reserved(permit->tx.chan, m);
     if (r < 0)
         permit->tx.n_back++;
     if (permit->n == 0)
@@ -176,6 +176,6 @@ void tr_mpsc_permit_close(tr_mpsc_permit *permit)
     p = *permit;
     *permit = (tr_mpsc_permit){ 0 };
     if (p.n > 0)
-        tri_line_give_back(p.tx.chan, (uint32_t)p.n);
+        tri_txline_give_back(p.tx.chan, (uint32_t)p.n);
     tr_mpsc_tx_close(&p.tx);
 }

@@ -50,6 +50,14 @@ static int send_unbounded(struct tri_mpsc *c, void *m)
     return r;
 }
 
+/* The fast path was closed, by the flags in @tail. */
+static inline int refuse(struct tri_mpsc *c, uint64_t tail, void *m)
+{
+    if (tri_unlikely(tail & (TRI_TX_PERMITS | TRI_TX_LOCKED)))
+        return tri_txline_send(c, tail, m);
+    return tail & TRI_RX_SHUT ? -EPIPE : -EAGAIN;
+}
+
 /* Returns: 0; -EAGAIN: full, or others wait; -EPIPE; -ENOMEM. */
 static inline __attribute__((always_inline)) int send_now_inline(struct tri_mpsc *c, void *m)
 {
@@ -62,7 +70,7 @@ static inline __attribute__((always_inline)) int send_now_inline(struct tri_mpsc
     t = atomic_load_explicit(&tx->tail, memory_order_relaxed);
     do {
         if (tri_unlikely(t & CLOSED_FAST_PATH))
-            return tri_line_send(c, t, m);
+            return refuse(c, t, m);
         if (tri_unlikely(!has_room(c, t >> TRI_POS_SHIFT)))
             return -EAGAIN;
         /* acquire: the wakee, set before RX_PARKED. The claim itself publishes nothing. */
@@ -106,13 +114,13 @@ static bool attempt(tr_arm *arm)
 
     if (!tx->chan || !arm->value)
         return arm_result(arm, -EINVAL);
-    r = w ? tri_line_try(tx->chan, w) : tri_mpsc_send_now(tx->chan, arm->value);
+    r = w ? tri_txline_try(tx->chan, w) : tri_mpsc_send_now(tx->chan, arm->value);
     return r != -EAGAIN && arm_result(arm, r);
 }
 
 static bool enroll(tr_arm *arm, struct tri_waiter *w)
 {
-    bool joined = tri_line_join(((tr_mpsc_tx *)arm->source)->chan, w);
+    bool joined = tri_txline_join(((tr_mpsc_tx *)arm->source)->chan, w);
 
     if (joined && w->selects)
         arm->extra[0] = (uintptr_t)w;
@@ -122,14 +130,14 @@ static bool enroll(tr_arm *arm, struct tri_waiter *w)
 static bool withdraw(tr_arm *arm, struct tri_waiter *w)
 {
     arm->extra[0] = 0;
-    return tri_line_leave(((tr_mpsc_tx *)arm->source)->chan, w) &&
+    return tri_txline_leave(((tr_mpsc_tx *)arm->source)->chan, w) &&
            arm_result(arm, w->value ? -EPIPE : 0);
 }
 
 static bool keeps_place(const tr_arm *arm, const struct tri_waiter *w)
 {
     (void)arm;
-    return tri_line_keeps(w);
+    return tri_txline_keeps(w);
 }
 
 static const struct tri_arm_ops send_ops = {

@@ -97,9 +97,10 @@ static void cell_unref(struct tri_watch *c)
 /* Wakes those in @line; the caller holds the lock, which is released. */
 void tri_watch_wake(struct tri_watch *c, struct tri_watch_line *line)
 {
-    struct tri_wakes wakes = { .n = 0 };
+    struct tri_wakes wakes;
     struct tri_waiter *w;
 
+    tri_wakes_init(&wakes);
     /* As many as there are now: who joins meanwhile has seen the change. */
     for (unsigned n = line->n; n > 0 && (w = tri_waitq_first(&line->q)); n--) {
         tri_waitq_remove(&line->q, w);
