@@ -3,6 +3,7 @@ EXTRA_DIST += docs/README
 
 dist_man_MANS =
 dist_man_MANS += docs/man/troupe.7
+dist_man_MANS += docs/man/tr_ask.3
 dist_man_MANS += docs/man/tr_barrier.3
 dist_man_MANS += docs/man/tr_broadcast.3
 dist_man_MANS += docs/man/tr_completer.3
@@ -12,6 +13,7 @@ dist_man_MANS += docs/man/tr_handler.3
 dist_man_MANS += docs/man/tr_interval.3
 dist_man_MANS += docs/man/tr_main.3
 dist_man_MANS += docs/man/tr_mpsc.3
+dist_man_MANS += docs/man/tr_mpsc_permit.3
 dist_man_MANS += docs/man/tr_mutex.3
 dist_man_MANS += docs/man/tr_notify.3
 dist_man_MANS += docs/man/tr_once.3

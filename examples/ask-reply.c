@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ask-reply - ask a worker one question and wait at most a second: ./ask-reply 6 7 prints 42.
- * Shows a oneshot as the reply slot of a request, a deadline, and who frees what.
+ * Shows a request that carries its reply end, one deadline for question and answer, and who frees
+ * what.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -9,17 +10,18 @@
 
 #include <troupe.h>
 
-TR_ONESHOT(product, long, tr_nodrop);
+TR_REPLY(product, long);
 
 struct request {
     long a, b;
-    product_tx reply;
+    product reply;
 };
 static void request_drop(struct request *q)
 {
-    product_tx_close(&q->reply); /* whoever waits for it is told */
+    product_close(&q->reply); /* whoever waits for it is told */
 }
 TR_MPSC(requestq, struct request, request_drop);
+TR_ASK(requestq, requestq_tx, struct request, reply, product);
 
 struct worker {
     requestq_rx rx;
@@ -39,7 +41,7 @@ static int worker(struct worker *w)
     while ((r = requestq_recv(&w->rx, TR_NEVER, &q)) == 0) {
         long c = q.a * q.b;
 
-        if (product_send(&q.reply, &c) < 0)
+        if (product_answer(&q.reply, &c) < 0)
             continue; /* whoever asked has given up */
     }
     return r == -EPIPE ? 0 : r;
@@ -51,16 +53,12 @@ static int ask(tr_scope *root, void *arg)
     struct request q TR_CLEANUP(request_drop) = { .a = strtol(argv[1], NULL, 10),
                                                   .b = strtol(argv[2], NULL, 10) };
     requestq_tx tx TR_CLEANUP(requestq_tx_close) = { 0 };
-    product_rx reply TR_CLEANUP(product_rx_close) = { 0 };
     struct worker w = { 0 };
-    tr_time limit = tr_after(TR_S(1));
     long c;
     int r;
 
     if ((r = requestq_new(8, &tx, &w.rx)) < 0 || (r = worker_spawn(root, &w, NULL)) < 0 ||
-        (r = product_new(&q.reply, &reply)) < 0 ||
-        (r = requestq_send(&tx, &q, limit)) < 0 || /* on success q is the worker's, and empty */
-        (r = product_recv(&reply, limit, &c)) < 0)
+        (r = requestq_ask(&tx, &q, tr_after(TR_S(1)), &c)) < 0) /* q is the worker's, once sent */
         return r;
     printf("%ld\n", c);
     return 0;

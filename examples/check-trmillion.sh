@@ -38,6 +38,7 @@ stop_all()
     local kind=$1 out=$work/stop
     shift
 
+    rm -f "$out" # that of the run before says the same
     "$examples/trmillion" --sleep 60000 "$@" "$n" >"$out" 2>&1 &
     pid=$!
     children+=("$pid")

@@ -2,6 +2,7 @@
 include_HEADERS = include/troupe.h
 troupedir = $(includedir)/troupe
 troupe_HEADERS =
+troupe_HEADERS += include/troupe/ask.h
 troupe_HEADERS += include/troupe/barrier.h
 troupe_HEADERS += include/troupe/broadcast.h
 troupe_HEADERS += include/troupe/completer.h

@@ -6,6 +6,7 @@
 #ifndef TROUPE_H
 #define TROUPE_H
 
+#include <troupe/ask.h>
 #include <troupe/barrier.h>
 #include <troupe/broadcast.h>
 #include <troupe/completer.h>

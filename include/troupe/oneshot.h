@@ -32,6 +32,7 @@ TR_API TR_CHECK int tr_oneshot_new(const struct tri_type *type, tr_oneshot_tx *r
                                    tr_oneshot_rx *ret_rx);
 TR_API int tr_oneshot_send(tr_oneshot_tx *tx, void *value);
 TR_API TR_CHECK int tr_oneshot_closed(tr_oneshot_tx *tx, tr_time deadline);
+TR_API TR_CHECK int tr_oneshot_blocking_closed(tr_oneshot_tx *tx, tr_time deadline);
 TR_API bool tr_oneshot_tx_is_closed(const tr_oneshot_tx *tx);
 TR_API TR_CHECK int tr_oneshot_recv(tr_oneshot_rx *rx, tr_time deadline, void *ret_value);
 TR_API TR_CHECK int tr_oneshot_try_recv(tr_oneshot_rx *rx, void *ret_value);
@@ -39,6 +40,8 @@ TR_API TR_CHECK int tr_oneshot_blocking_recv(tr_oneshot_rx *rx, tr_time deadline
                                              void *ret_value);
 TR_API tr_arm tr_oneshot_recv_arm(tr_oneshot_rx *rx, void *ret_value);
 TR_API tr_arm tr_oneshot_closed_arm(tr_oneshot_tx *tx);
+TR_API bool tr_oneshot_rx_is_empty(const tr_oneshot_rx *rx);
+TR_API bool tr_oneshot_rx_is_closed(const tr_oneshot_rx *rx);
 TR_API void tr_oneshot_rx_shut(tr_oneshot_rx *rx);
 TR_API void tr_oneshot_tx_close(tr_oneshot_tx *tx);
 TR_API void tr_oneshot_rx_close(tr_oneshot_rx *rx);
@@ -50,12 +53,15 @@ TR_API void tr_oneshot_rx_close(tr_oneshot_rx *rx);
  * name_send(&tx, &v): hands the value over and empties *@tx, whatever the outcome; @tx may lie
  *   inside *@v.  Returns:  0: moved, *v is zero.  -EPIPE: the receiver is gone, the value stays
  *   yours.  Callers: any actor, any thread.  Progress: lock-free, at most one wake-up.
- * name_closed(&tx, deadline): waits until nobody wants the value any more: 0 then.  Tasks.
+ * name_closed(&tx, deadline), name_blocking_closed(&tx, deadline), name_closed_arm(&tx): waits
+ *   until nobody wants the value any more: 0 then.  name_tx_is_closed(&tx): so it is.
  * name_recv(&rx, deadline, &v), name_try_recv(&rx, &v), name_blocking_recv(&rx, deadline, &v):
  *   the value; one that races with the deadline wins.
  *   Returns:  0: *v is yours.  -EPIPE: the sender closed without sending, or the value was taken
  *   before.  -EAGAIN: not yet (try).  -ETIMEDOUT, -ECANCELED, -ESHUTDOWN: nothing is lost, @rx
  *   can be used again.  -EPERM.
+ * name_rx_is_empty(&rx): no value is there to be taken.  name_rx_is_closed(&rx): a receive would
+ *   return -EPIPE.
  * name_rx_shut(&rx): the sender sees a closed channel; a value sent before can be received.
  * name_tx_close(&tx), name_rx_close(&rx): never wait, leave the end empty; a value that was
  *   sent and never taken is dropped by the receiver's close.
@@ -79,6 +85,10 @@ TR_API void tr_oneshot_rx_close(tr_oneshot_rx *rx);
     TR_GENERATED TR_CHECK int name##_closed(name##_tx *tri_tx, tr_time tri_deadline)           \
     {                                                                                          \
         return tr_oneshot_closed(&tri_tx->end, tri_deadline);                                  \
+    }                                                                                          \
+    TR_GENERATED TR_CHECK int name##_blocking_closed(name##_tx *tri_tx, tr_time tri_deadline)  \
+    {                                                                                          \
+        return tr_oneshot_blocking_closed(&tri_tx->end, tri_deadline);                         \
     }                                                                                          \
     TR_GENERATED bool name##_tx_is_closed(const name##_tx *tri_tx)                             \
     {                                                                                          \
@@ -109,6 +119,14 @@ TR_API void tr_oneshot_rx_close(tr_oneshot_rx *rx);
     TR_GENERATED tr_arm name##_recv_arm(name##_rx *tri_rx, type *tri_ret_value)                \
     {                                                                                          \
         return tr_oneshot_recv_arm(tri_rx ? &tri_rx->end : NULL, tri_ret_value);               \
+    }                                                                                          \
+    TR_GENERATED bool name##_rx_is_empty(const name##_rx *tri_rx)                              \
+    {                                                                                          \
+        return tr_oneshot_rx_is_empty(&tri_rx->end);                                           \
+    }                                                                                          \
+    TR_GENERATED bool name##_rx_is_closed(const name##_rx *tri_rx)                             \
+    {                                                                                          \
+        return tr_oneshot_rx_is_closed(&tri_rx->end);                                          \
     }                                                                                          \
     TR_GENERATED void name##_rx_shut(name##_rx *tri_rx)                                        \
     {                                                                                          \

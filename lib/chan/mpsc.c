@@ -23,13 +23,17 @@ static const size_t capacity_max = (size_t)1 << 31;
 
 /* Where things lie in the allocation, which is aligned to 16 bytes as malloc's are. */
 struct layout {
-    size_t tx_at, rx_at, cells_at;
+    size_t more_at, tx_at, rx_at, cells_at;
     size_t payload_at, stride, n_cell;
 };
 
-static struct layout layout(const struct tri_type *type, size_t capacity, bool apart)
+enum layout_kind { EMBEDDED, COMPACT, APART };
+
+static struct layout layout(const struct tri_type *type, size_t capacity, enum layout_kind kind)
 {
+    const bool apart = kind == APART;
     struct layout l;
+    size_t end = sizeof(struct tri_mpsc);
     const size_t word = type->size % 8 == 0 && type->size > 0 ? 8 : 4;
 
     l.payload_at = type->align > word ? type->align : word;
@@ -37,8 +41,12 @@ static struct layout layout(const struct tri_type *type, size_t capacity, bool a
     l.stride = (l.stride + l.payload_at - 1) / l.payload_at * l.payload_at;
     for (l.n_cell = 1; l.n_cell < capacity; l.n_cell *= 2)
         ;
+    l.more_at = kind == EMBEDDED ? 0 : end;
+    end += kind == EMBEDDED ? 0 : sizeof(struct tri_mpsc_more);
+    _Static_assert(sizeof(struct tri_mpsc) + sizeof(struct tri_mpsc_more) <= 2 * CACHE_LINE,
+                   "before the senders' line");
     /* These offsets keep the sides on different lines wherever the allocation begins. */
-    l.tx_at = apart ? 2 * CACHE_LINE : sizeof(struct tri_mpsc);
+    l.tx_at = apart ? 2 * CACHE_LINE : end;
     l.rx_at = apart ? 3 * CACHE_LINE : l.tx_at + offsetof(struct tri_mpsc_tx_side, head_seen);
     l.cells_at = apart ? 4 * CACHE_LINE : l.rx_at + sizeof(struct tri_mpsc_rx_side);
     l.cells_at = (l.cells_at + l.payload_at - 1) / l.payload_at * l.payload_at;
@@ -46,12 +54,14 @@ static struct layout layout(const struct tri_type *type, size_t capacity, bool a
 }
 
 /* Everything but the cells. @c is zero. */
-static void init(struct tri_mpsc *c, const struct tri_type *type, const struct layout *l)
+static void init(struct tri_mpsc *c, const struct tri_type *type, enum layout_kind kind,
+                 const struct layout *l)
 {
     c->type = type;
-    c->apart = l->tx_at != sizeof *c;
+    c->apart = kind == APART;
     c->stride = (uint16_t)l->stride;
     c->payload_at = (uint8_t)l->payload_at;
+    c->more_at = (uint8_t)l->more_at;
     c->tx_at = (uint8_t)l->tx_at;
     c->rx_at = (uint8_t)l->rx_at;
     atomic_init(&c->n_tx, 1);
@@ -67,7 +77,7 @@ static void init_ring(struct tri_mpsc *c, size_t capacity, const struct layout *
 
 size_t tri_mpsc_size(const struct tri_type *type, size_t capacity)
 {
-    const struct layout l = layout(type, capacity, false);
+    const struct layout l = layout(type, capacity, EMBEDDED);
 
     return l.cells_at + l.n_cell * l.stride;
 }
@@ -83,7 +93,7 @@ void tri_mpsc_set_release_fn(void (*fn)(struct tri_mpsc *c))
 
 struct tri_mpsc *tri_mpsc_init_at(void *mem, const struct tri_type *type, size_t capacity)
 {
-    const struct layout l = layout(type, capacity, false);
+    const struct layout l = layout(type, capacity, EMBEDDED);
     struct tri_mpsc *c = mem;
 
     _Static_assert(sizeof(struct tri_mpsc) + offsetof(struct tri_mpsc_tx_side, head_seen) +
@@ -91,7 +101,7 @@ struct tri_mpsc *tri_mpsc_init_at(void *mem, const struct tri_type *type, size_t
                        88,
                    "a handler with its mailbox is to stay below 256 bytes");
     memset(mem, 0, l.cells_at + l.n_cell * l.stride);
-    init(c, type, &l);
+    init(c, type, EMBEDDED, &l);
     init_ring(c, capacity, &l, (char *)mem + l.cells_at);
     c->embedded = true;
     return c;
@@ -105,6 +115,7 @@ static void release(struct tri_mpsc *c)
         atomic_load_explicit(&release_fn, memory_order_relaxed)(c);
         return;
     }
+    free(tri_mpsc_more(c)->lane);
     if (c->capacity == 0)
         tri_blocks_fini(c);
     else if (c->own_cells)
@@ -114,14 +125,15 @@ static void release(struct tri_mpsc *c)
 
 static struct tri_mpsc *new_ring(const struct tri_type *type, size_t capacity)
 {
-    const struct layout l = layout(type, capacity, capacity >= APART_FROM);
+    const enum layout_kind kind = capacity >= APART_FROM ? APART : COMPACT;
+    const struct layout l = layout(type, capacity, kind);
     const size_t cells = l.n_cell * l.stride;
     const bool inside = cells <= CELLS_INSIDE_MAX;
     struct tri_mpsc *c = tri_mem_alloc(l.cells_at + (inside ? cells : 0));
 
     if (!c)
         return NULL;
-    init(c, type, &l);
+    init(c, type, kind, &l);
     init_ring(c, capacity, &l, inside ? (char *)c + l.cells_at : tri_mem_alloc(cells));
     c->own_cells = !inside;
     if (c->cells)
@@ -132,38 +144,81 @@ static struct tri_mpsc *new_ring(const struct tri_type *type, size_t capacity)
 
 static struct tri_mpsc *new_unbounded(const struct tri_type *type)
 {
-    const struct layout l = layout(type, 1, true);
+    const struct layout l = layout(type, 1, APART);
     struct tri_mpsc *c = tri_mem_alloc(l.cells_at);
 
     if (!c)
         return NULL;
-    init(c, type, &l);
+    init(c, type, APART, &l);
     if (tri_blocks_init(c) == 0)
         return c;
     free(c);
     return NULL;
 }
 
-int tr_mpsc_new(const struct tri_type *type, size_t capacity, tr_mpsc_tx *ret_tx,
-                tr_mpsc_rx *ret_rx)
+static bool is_valid(const struct tr_mpsc_opts *o)
+{
+    if (o->capacity == 0 || o->overflow > TR_OVERFLOW_CONFLATE ||
+        (o->overflow == TR_OVERFLOW_CONFLATE) != (o->same != NULL))
+        return false;
+    if (o->capacity == TR_UNBOUNDED)
+        return o->overflow == TR_OVERFLOW_WAIT && o->n_urgent == 0;
+    return o->capacity <= capacity_max && o->n_urgent <= UINT16_MAX;
+}
+
+/* Before anybody else knows @c. */
+static int apply(struct tri_mpsc *c, const struct tr_mpsc_opts *o)
+{
+    struct tri_mpsc_more *more = tri_mpsc_more(c);
+
+    more->overflow = (uint8_t)o->overflow;
+    more->same = o->same;
+    c->locked = o->n_urgent > 0 || o->overflow == TR_OVERFLOW_DROP_OLDEST ||
+                o->overflow == TR_OVERFLOW_CONFLATE;
+    if (c->locked)
+        atomic_init(&tri_mpsc_tx(c)->tail, TRI_TX_LOCKED);
+    return o->n_urgent > 0 ? tri_lane_init(c, o->n_urgent) : 0;
+}
+
+int tr_mpsc_new_with(const struct tri_type *type, const struct tr_mpsc_opts *opts,
+                     tr_mpsc_tx *ret_tx, tr_mpsc_rx *ret_rx)
 {
     struct tri_mpsc *c;
 
-    if (!tri_type_is_valid(type) || !ret_tx || !ret_rx || capacity == 0 ||
-        (capacity > capacity_max && capacity != TR_UNBOUNDED))
+    if (!tri_type_is_valid(type) || !ret_tx || !ret_rx || !opts || !is_valid(opts))
         return -EINVAL;
-    c = capacity == TR_UNBOUNDED ? new_unbounded(type) : new_ring(type, capacity);
+    c = opts->capacity == TR_UNBOUNDED ? new_unbounded(type) : new_ring(type, opts->capacity);
     if (!c)
         return -ENOMEM;
+    if (apply(c, opts) < 0) {
+        release(c);
+        return -ENOMEM;
+    }
     *ret_tx = (tr_mpsc_tx){ .chan = c };
     *ret_rx = (tr_mpsc_rx){ .chan = c };
     return 0;
+}
+
+int tr_mpsc_new(const struct tri_type *type, size_t capacity, tr_mpsc_tx *ret_tx,
+                tr_mpsc_rx *ret_rx)
+{
+    const struct tr_mpsc_opts opts = { .capacity = capacity };
+
+    return tr_mpsc_new_with(type, &opts, ret_tx, ret_rx);
 }
 
 void tri_mpsc_unref(struct tri_mpsc *c)
 {
     /* release: our accesses end here. acquire: those of the other side ended before we free. */
     if (atomic_fetch_sub_explicit(&c->n_ref, 1, memory_order_acq_rel) == 1)
+        release(c);
+}
+
+void tri_mpsc_unref_weak(struct tri_mpsc *c)
+{
+    /* acq_rel: as above. */
+    if (atomic_fetch_sub_explicit(&c->n_ref, TRI_REF_WEAK, memory_order_acq_rel) ==
+        TRI_REF_WEAK)
         release(c);
 }
 
@@ -214,39 +269,13 @@ void tr_mpsc_tx_close(tr_mpsc_tx *tx)
     tri_mpsc_unref(c);
 }
 
-bool tr_mpsc_tx_is_closed(const tr_mpsc_tx *tx)
-{
-    /* relaxed: a question about one word; nothing else is read because of the answer. */
-    return !tx || !tx->chan ||
-           atomic_load_explicit(&tri_mpsc_tx(tx->chan)->tail, memory_order_relaxed) &
-               TRI_RX_SHUT;
-}
-
-size_t tr_mpsc_capacity(const tr_mpsc_tx *tx)
-{
-    if (!tx || !tx->chan)
-        return 0;
-    return tx->chan->capacity > 0 ? tx->chan->capacity : TR_UNBOUNDED;
-}
-
-size_t tr_mpsc_len(const tr_mpsc_rx *rx)
-{
-    uint64_t h, t;
-
-    if (!rx || !rx->chan)
-        return 0;
-    /* relaxed: the caller is the receiver, head is its own. */
-    h = atomic_load_explicit(&tri_mpsc_rx(rx->chan)->head, memory_order_relaxed);
-    /* relaxed: a snapshot. A send that returned before this call is counted by coherence. */
-    t = atomic_load_explicit(&tri_mpsc_tx(rx->chan)->tail, memory_order_relaxed);
-    return (size_t)((t >> TRI_POS_SHIFT) - h);
-}
-
 void tri_mpsc_count(struct tri_mpsc *c, uint64_t n_back, struct tr_mpsc_counts *ret_counts)
 {
     /* relaxed: statistics; exact when nothing goes on. */
     uint64_t h = atomic_load_explicit(&tri_mpsc_rx(c)->head, memory_order_relaxed);
     uint64_t t = atomic_load_explicit(&tri_mpsc_tx(c)->tail, memory_order_relaxed);
+
+    const struct tri_mpsc_more *more;
 
     n_back += atomic_load_explicit(&c->n_back, memory_order_relaxed);
     *ret_counts = (struct tr_mpsc_counts){
@@ -256,6 +285,15 @@ void tri_mpsc_count(struct tri_mpsc *c, uint64_t n_back, struct tr_mpsc_counts *
         /* A receiver that has gone leaves head where it stopped; the rest was dropped. */
         .n_dropped = t & TRI_RX_GONE ? (t >> TRI_POS_SHIFT) - h : 0,
     };
+    if (c->more_at == 0)
+        return;
+    more = tri_mpsc_more(c);
+    ret_counts->n_sent += atomic_load_explicit(&more->n_beside, memory_order_relaxed);
+    if (c->locked) {
+        ret_counts->n_received = atomic_load_explicit(&more->n_received, memory_order_relaxed);
+        ret_counts->n_dropped = 0; /* each was counted */
+    }
+    ret_counts->n_dropped += atomic_load_explicit(&more->n_dropped, memory_order_relaxed);
 }
 
 void tr_mpsc_tx_counts(const tr_mpsc_tx *tx, struct tr_mpsc_counts *ret_counts)

@@ -17,9 +17,15 @@
  *     RX_PARKED   set by the receiver that found the queue empty; whoever claims a position
  *                 takes it away and wakes the receiver, after it has published the cell
  *     TX_WAITING  senders are in line: positions are claimed only under the lock, for them
- *     RX_SHUT     no position is claimed any more; set for ever
- *     RX_GONE     the receiver is gone, too
- *     TX_GONE     the last sender is gone; set for ever
+ *     TX_PERMITS  permits hold places: positions are claimed only under the lock, within what
+ *                 the permits leave
+ *     TX_LOCKED   everything is done under the lock, for ever (mpsc_locked.c)
+ *     RX_SHUT     no position is claimed any more, except for permits; set for ever
+ *     RX_GONE     the receiver is gone, too; nor for permits
+ *     TX_GONE     the last sender is gone, and the last permit; set for ever
+ *
+ * The receiver's end has come when the queue is empty, one of the last three is set and
+ * TX_PERMITS is not: whoever takes TX_PERMITS away wakes it then (mpsc_permit.c).
  *
  * Who may run beside whom:
  *                 send      recv      shut, close rx      clone, close tx      counts, len
@@ -32,8 +38,8 @@
  * does not sleep then, for that sender will not wake it. Closing the receiving end waits out such
  * senders (a copy of 256 bytes at most). The lock is for waiting senders and for shutting.
  *
- * Reclamation: the channel belongs to its ends, two counts: n_tx senders, and n_ref, one for all
- * senders together and one for the receiver. An end that is in a call holds the memory. Wakees
+ * Reclamation: the channel belongs to its ends, two counts: n_tx senders and permits, and n_ref,
+ * one for all of those together, one for the receiver, and REF_WEAK for each weak end. An end that is in a call holds the memory. Wakees
  * outlive everything (wakee.h), so a wake may come after its reason.
  */
 #ifndef TRI_CHAN_MPSC_H
@@ -52,6 +58,8 @@ enum {
     TRI_RX_SHUT = 1u << 2,
     TRI_RX_GONE = 1u << 3,
     TRI_TX_GONE = 1u << 4,
+    TRI_TX_PERMITS = 1u << 5,
+    TRI_TX_LOCKED = 1u << 6,
     TRI_POS_SHIFT = 8,
     TRI_POS_ONE = 1u << TRI_POS_SHIFT,
 };
@@ -80,6 +88,26 @@ struct tri_mpsc_rx_side {
     _Atomic(struct tri_wakee *) wakee;
 };
 
+/* What a channel has beside its queue, unless it is a handler's mailbox. */
+struct tri_mpsc_more {
+    uint32_t n_reserved; /* places held by permits; under the lock. 0: no TX_PERMITS */
+    uint8_t overflow;    /* enum tr_overflow; constant */
+    uint8_t streak;      /* urgent messages received in a row while others waited; the lock's */
+    struct tri_waitq closed_line; /* senders who wait for the end of the receiver; the lock's */
+    tr_mpsc_same_fn *same;        /* constant */
+    struct tri_lane *lane;        /* constant; NULL: no urgent messages */
+    _Atomic uint64_t n_received;  /* of a locked channel; under the lock, but for counts */
+    _Atomic uint64_t n_dropped;   /* by the policy, and by a locked channel's end */
+    _Atomic uint64_t n_beside;    /* messages sent that took no position */
+};
+
+/* The urgent messages of a locked channel; a ring under the lock. */
+struct tri_lane {
+    uint32_t capacity, stride, first;
+    atomic_uint n;
+    _Alignas(16) char messages[];
+};
+
 /* What both read and nobody writes often; the two sides lie behind it, see layout(). */
 struct tri_mpsc {
     const struct tri_type *type;
@@ -94,19 +122,23 @@ struct tri_mpsc {
     uint8_t payload_at;
     uint8_t tx_at, rx_at; /* the two sides, from here */
     /* The seat that receives without a fence: UNKNOWN, then set once; NONE for ever once a sender
-     * has waited on another seat. See mpsc_tx.c. */
+     * has waited on another seat. See mpsc_line.c. */
     _Atomic uint16_t reader;
     bool own_cells : 1;   /* cells is an allocation of its own */
     bool apart : 1;       /* the two sides have cache lines of their own */
+    bool locked : 1;      /* see TX_LOCKED */
     bool embedded : 1;    /* inside a handler's record */
-    /* Protects line, the flag TX_WAITING, and claims while that is set. Nothing is taken inside
-     * it but nothing either: no wake, no drop. */
+    uint8_t more_at;      /* struct tri_mpsc_more, from here; 0: there is none */
+    /* Protects line, the flags TX_WAITING and TX_PERMITS, and claims while one of them is set.
+     * Nothing is taken inside it; no wake, no drop. */
     struct tri_lock lock;
     struct tri_waitq line; /* waiting senders */
     atomic_uint n_tx;
     atomic_uint n_ref;
-    _Atomic uint64_t n_back;             /* of the ends closed so far */
+    _Atomic uint64_t n_back; /* of the ends closed so far */
 };
+
+enum { TRI_REF_WEAK = 1u << 8 }; /* of n_ref; below it are the two sides */
 
 static inline struct tri_mpsc_tx_side *tri_mpsc_tx(struct tri_mpsc *c)
 {
@@ -116,6 +148,12 @@ static inline struct tri_mpsc_tx_side *tri_mpsc_tx(struct tri_mpsc *c)
 static inline struct tri_mpsc_rx_side *tri_mpsc_rx(struct tri_mpsc *c)
 {
     return (struct tri_mpsc_rx_side *)(void *)((char *)c + c->rx_at);
+}
+
+/* Only where more_at > 0. */
+static inline struct tri_mpsc_more *tri_mpsc_more(struct tri_mpsc *c)
+{
+    return (struct tri_mpsc_more *)(void *)((char *)c + c->more_at);
 }
 
 /* ---- cells ---- */
@@ -128,6 +166,14 @@ static inline struct tri_cell *tri_ring_cell(const struct tri_mpsc *c, uint64_t 
 static inline void *tri_cell_payload(const struct tri_mpsc *c, struct tri_cell *cell)
 {
     return (char *)cell + c->payload_at;
+}
+
+/* The same in a locked channel: nobody looks at seq, but who must not find it published. */
+static inline void tri_cell_put_locked(const struct tri_mpsc *c, struct tri_cell *cell,
+                                       uint64_t pos, void *m)
+{
+    tri_move(tri_cell_payload(c, cell), m, c->type->size);
+    atomic_store_explicit(&cell->seq, (uint32_t)pos, memory_order_relaxed);
 }
 
 /* Moves @m into @cell, which the caller has claimed as @pos. */
@@ -181,14 +227,31 @@ void tri_mpsc_rx_disarm(struct tri_mpsc *c);
 
 /* ---- between the files of the channel ---- */
 
+/* In a word in which every position was received: nothing comes any more. */
+static inline bool tri_tail_is_end(uint64_t tail)
+{
+    return (tail & (TRI_RX_SHUT | TRI_TX_GONE)) && !(tail & TRI_TX_PERMITS);
+}
+
+/* Returns: 0; -EAGAIN: full, or others wait; -EPIPE; -ENOMEM. */
+int tri_mpsc_send_now(struct tri_mpsc *c, void *m);
+
+/* Receiving from a locked channel: the counterparts of those for the others. */
+int tri_locked_recv(struct tri_mpsc *c, void *ret_m);
+bool tri_locked_rx_arm(struct tri_mpsc *c, struct tri_wakee *wakee);
+void tri_locked_drop(struct tri_mpsc *c);
+size_t tri_locked_len(const struct tri_mpsc *c); /* of its lane */
+int tri_lane_init(struct tri_mpsc *c, size_t n);
+
 /* Serves waiting senders while there is room; takes the lock. */
 void tri_mpsc_serve(struct tri_mpsc *c);
 
-/* Sets RX_SHUT and @more, and sends the waiting senders away. Returns the last position. */
+/* Sets RX_SHUT and @more, and sends away who waits to send or for this. Returns the last position. */
 uint64_t tri_mpsc_shut(struct tri_mpsc *c, unsigned more);
 
-/* Lets go of one side. */
+/* Lets go of one side, or of a weak end. */
 void tri_mpsc_unref(struct tri_mpsc *c);
+void tri_mpsc_unref_weak(struct tri_mpsc *c);
 
 /* What became of the messages, with @n_back of ends that are still open. */
 void tri_mpsc_count(struct tri_mpsc *c, uint64_t n_back, struct tr_mpsc_counts *ret_counts);

@@ -6,7 +6,7 @@
  * or a side was closed since it looked; who does either later finds RX_PARKED in the same word
  * and wakes. The wakee needs no protection (wakee.h), and who wakes holds the channel.
  *
- * After each message the receiver looks for waiting senders: see mpsc_tx.c for that pair.
+ * After each message the receiver looks for waiting senders: see mpsc_line.c for that pair.
  */
 #include "config.h"
 
@@ -44,7 +44,7 @@ static bool take_seat(struct tri_mpsc *c, uint16_t seat)
 {
     uint16_t unknown = TRI_SEAT_UNKNOWN;
 
-    /* relaxed: see mpsc_tx.c; it is the word alone that counts. */
+    /* relaxed: see mpsc_line.c; it is the word alone that counts. */
     return atomic_compare_exchange_strong_explicit(&c->reader, &unknown, seat,
                                                    memory_order_relaxed, memory_order_relaxed) ||
            unknown == seat;
@@ -52,10 +52,10 @@ static bool take_seat(struct tri_mpsc *c, uint16_t seat)
 
 static void move_head(struct tri_mpsc *c, uint64_t pos);
 
-/* The same on @seat. Without a fence if the channel is received from there: see mpsc_tx.c. */
+/* The same on @seat. Without a fence if the channel is received from there: see mpsc_line.c. */
 static inline void move_head_on(struct tri_mpsc *c, uint64_t pos, uint16_t seat)
 {
-    /* relaxed: see mpsc_tx.c. */
+    /* relaxed: see mpsc_line.c. */
     if (tri_unlikely(atomic_load_explicit(&c->reader, memory_order_relaxed) != seat ||
                      seat == TRI_SEAT_NONE) &&
         (seat == TRI_SEAT_NONE || !take_seat(c, seat))) {
@@ -87,7 +87,7 @@ static int why_not_ready(struct tri_mpsc *c, uint64_t pos)
 
     if (t >> TRI_POS_SHIFT != pos)
         return 0;
-    return t & (TRI_RX_SHUT | TRI_TX_GONE) ? -EPIPE : -EAGAIN;
+    return tri_tail_is_end(t) ? -EPIPE : -EAGAIN;
 }
 
 /* Spins while the sender of @pos is in the middle. NULL: *@ret_r says why. */
@@ -113,6 +113,8 @@ static inline int recv_now(struct tri_mpsc *c, void *ret_m, uint16_t seat)
     int r;
 
     if (tri_unlikely(!cell)) {
+        if (tri_unlikely(c->locked))
+            return tri_locked_recv(c, ret_m);
         cell = await_cell(c, pos, &r);
         if (!cell)
             return r;
@@ -129,6 +131,11 @@ static size_t recv_some(struct tri_mpsc *c, size_t n, char *ret_array)
     struct tri_cell *cell;
     size_t i;
 
+    if (tri_unlikely(c->locked)) {
+        for (i = 0; i < n && tri_locked_recv(c, ret_array + i * c->type->size) == 0; i++)
+            ;
+        return i;
+    }
     for (i = 0; i < n && (cell = ready_cell(c, pos + i)); i++)
         take(c, cell, ret_array + i * c->type->size);
     if (i > 0)
@@ -147,9 +154,12 @@ bool tri_mpsc_rx_arm(struct tri_mpsc *c, struct tri_wakee *wakee)
     struct tri_mpsc_rx_side *rx = tri_mpsc_rx(c);
     const uint64_t pos = own_head(rx);
     int r;
+    uint64_t t;
 
+    if (tri_unlikely(c->locked))
+        return tri_locked_rx_arm(c, wakee);
     /* relaxed: the CAS confirms it. */
-    uint64_t t = atomic_load_explicit(&tx->tail, memory_order_relaxed);
+    t = atomic_load_explicit(&tx->tail, memory_order_relaxed);
 
     do {
         if (t >> TRI_POS_SHIFT != pos) {
@@ -158,7 +168,7 @@ bool tri_mpsc_rx_arm(struct tri_mpsc *c, struct tri_wakee *wakee)
                 (void)sched_yield();
             return false;
         }
-        if (t & (TRI_RX_SHUT | TRI_TX_GONE))
+        if (tri_tail_is_end(t))
             return false;
         /* relaxed: the CAS publishes it. */
         atomic_store_explicit(&rx->wakee, wakee, memory_order_relaxed);
@@ -343,6 +353,10 @@ static void drop_queued(struct tri_mpsc *c, uint64_t end)
     _Alignas(16) char m[TR_MESSAGE_MAX];
     struct tri_cell *cell;
 
+    if (c->locked) {
+        tri_locked_drop(c);
+        return;
+    }
     for (uint64_t pos = own_head(tri_mpsc_rx(c)); pos != end; pos++) {
         /* Its sender is in the middle of the copy and cannot suspend there. */
         while (!(cell = ready_cell(c, pos)))

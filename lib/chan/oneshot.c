@@ -198,6 +198,21 @@ static int recv_now(struct tri_oneshot *c, void *ret_value)
     return 0;
 }
 
+bool tr_oneshot_rx_is_empty(const tr_oneshot_rx *rx)
+{
+    return !rx || !rx->cell || !(look(rx->cell) & SENT) || rx->cell->taken;
+}
+
+bool tr_oneshot_rx_is_closed(const tr_oneshot_rx *rx)
+{
+    unsigned s;
+
+    if (!rx || !rx->cell)
+        return true;
+    s = look(rx->cell);
+    return s & SENT ? rx->cell->taken : s & (TX_LEFT | RX_SHUT);
+}
+
 /* ---- waiting: of rx for the end of tx, and of tx for the end of rx ---- */
 
 /* Sets @parked in a word that has none of @over. False: look again. */
@@ -344,5 +359,17 @@ int tr_oneshot_closed(tr_oneshot_tx *tx, tr_time deadline)
         return -EINVAL;
     arm = tr_oneshot_closed_arm(tx);
     r = tri_wait(&arm, deadline);
+    return r < 0 ? r : arm.result;
+}
+
+int tr_oneshot_blocking_closed(tr_oneshot_tx *tx, tr_time deadline)
+{
+    tr_arm arm;
+    int r;
+
+    if (!tx || !tx->cell)
+        return -EINVAL;
+    arm = tr_oneshot_closed_arm(tx);
+    r = tri_wait_blocking(&arm, deadline, __builtin_return_address(0));
     return r < 0 ? r : arm.result;
 }

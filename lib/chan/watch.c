@@ -7,7 +7,8 @@
  *
  * mark is version << 1 | ENDED, where ENDED says that no sender is left. It is moved after now,
  * so who saw a version finds that one, or a newer one, in now. An end has seen rx->seen; a
- * version above that is a change. KEEP in rx->seen: the next get() gives held as it is.
+ * version above that is a change, and so is the flag UNSEEN in it, for one that was only peeked
+ * at or marked so. KEEP in rx->seen: the next get() gives held as it is.
  *
  *                 get, pin   changed   send, replace   clone, subscribe   close
  *     get, pin    yes(*)     yes(*)    yes             yes(*)             yes(*)
@@ -31,30 +32,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include <troupe/watch.h>
-
-#include "base/lock.h"
-#include "chan/snapshot.h"
-#include "sched/waitq.h"
-#include "sched/worker.h"
-
-enum { CACHE_LINE = 64 };
-
-static const uint64_t ended = 1;         /* in mark */
-static const uint64_t keep = 1ull << 63; /* in tr_watch_rx.seen */
-
-struct tri_watch {
-    _Atomic(struct tri_snapshot *) now;
-    _Atomic uint64_t mark;
-    const struct tri_type *type;
-    char apart[CACHE_LINE]; /* readers do not feel what happens below */
-
-    /* Protects now and mark for writers, and what follows. No wake and no drop inside. */
-    struct tri_lock lock;
-    unsigned n_waiting;
-    struct tri_waitq line;
-    atomic_size_t n_tx, n_rx, n_end;
-};
+#include "base/assert.h"
+#include "chan/watch.h"
 
 /* ---- life ---- */
 
@@ -115,18 +94,19 @@ static void cell_unref(struct tri_watch *c)
     free(c);
 }
 
-/* Wakes those in line; the caller holds the lock, which is released. */
-static void wake_line(struct tri_watch *c)
+/* Wakes those in @line; the caller holds the lock, which is released. */
+void tri_watch_wake(struct tri_watch *c, struct tri_watch_line *line)
 {
-    struct tri_wakes wakes = { .n = 0 };
+    struct tri_wakes wakes;
     struct tri_waiter *w;
 
+    tri_wakes_init(&wakes);
     /* As many as there are now: who joins meanwhile has seen the change. */
-    for (unsigned n = c->n_waiting; n > 0 && (w = tri_waitq_first(&c->line)); n--) {
-        tri_waitq_remove(&c->line, w);
-        c->n_waiting--;
+    for (unsigned n = line->n; n > 0 && (w = tri_waitq_first(&line->q)); n--) {
+        tri_waitq_remove(&line->q, w);
+        line->n--;
         tri_wakes_add(&wakes, w->wakee);
-        /* release: our touches of the waiter end here; pairs with withdraw(). */
+        /* release: our touches of the waiter end here; pairs with leave(). */
         atomic_store_explicit(&w->done, true, memory_order_release);
         if (tri_wakes_are_full(&wakes)) {
             tri_lock_release(&c->lock);
@@ -141,21 +121,21 @@ static void wake_line(struct tri_watch *c)
 /* ---- sending ---- */
 
 /* Puts @next, with the version after the last, in place of the old one, which is returned. */
-static struct tri_snapshot *publish(struct tri_watch *c, struct tri_snapshot *next)
+struct tri_snapshot *tri_watch_publish(struct tri_watch *c, struct tri_snapshot *next)
 {
     /* relaxed: only writers change it, and we have the lock. */
     uint64_t mark = atomic_load_explicit(&c->mark, memory_order_relaxed) + 2;
     struct tri_snapshot *old;
 
     next->version = mark >> 1;
-    /* release: the snapshot; pairs with pin_now(). The lock has shown us the old one. */
+    /* release: the snapshot; pairs with tri_watch_pin_now(). The lock has shown us the old one. */
     old = atomic_exchange_explicit(&c->now, next, memory_order_release);
-    /* release: now comes first; pairs with load_mark(). */
+    /* release: now comes first; pairs with tri_watch_mark(). */
     atomic_store_explicit(&c->mark, mark, memory_order_release);
     return old;
 }
 
-static int send_value(tr_watch_tx *tx, void *value, bool wants_receiver)
+static int send_value(tr_watch_tx *tx, void *value, bool wants_receiver, const void **ret_old)
 {
     struct tri_watch *c = tx ? tx->cell : NULL;
     struct tri_snapshot *next, *old;
@@ -173,27 +153,46 @@ static int send_value(tr_watch_tx *tx, void *value, bool wants_receiver)
         free(next); /* nobody has seen it; the value is still in @value */
         return -EPIPE;
     }
-    old = publish(c, next);
-    wake_line(c);
+    old = tri_watch_publish(c, next);
+    tri_watch_wake(c, &c->line);
     tri_zero(value, c->type->size);
-    tri_snapshot_unref(old);
+    if (ret_old)
+        *ret_old = old->value; /* with the count of the cell */
+    else
+        tri_snapshot_unref(old);
     return 0;
 }
 
 int tr_watch_send(tr_watch_tx *tx, void *value)
 {
-    return send_value(tx, value, true);
+    return send_value(tx, value, true, NULL);
 }
 
 int tr_watch_replace(tr_watch_tx *tx, void *value)
 {
-    return send_value(tx, value, false);
+    return send_value(tx, value, false, NULL);
+}
+
+int tr_watch_exchange(tr_watch_tx *tx, void *value, const void **ret_old)
+{
+    return ret_old ? send_value(tx, value, false, ret_old) : -EINVAL;
 }
 
 size_t tr_watch_receivers(const tr_watch_tx *tx)
 {
     /* relaxed: a snapshot. */
     return tx && tx->cell ? atomic_load_explicit(&tx->cell->n_rx, memory_order_relaxed) : 0;
+}
+
+size_t tr_watch_senders(const tr_watch_rx *rx)
+{
+    /* relaxed: a snapshot. */
+    return rx && rx->cell ? atomic_load_explicit(&rx->cell->n_tx, memory_order_relaxed) : 0;
+}
+
+bool tr_watch_tx_is_closed(const tr_watch_tx *tx)
+{
+    return tr_watch_receivers(tx) == 0;
 }
 
 /* ---- ends ---- */
@@ -214,12 +213,6 @@ tr_watch_tx tr_watch_tx_clone(const tr_watch_tx *tx)
     return (tr_watch_tx){ c };
 }
 
-static uint64_t load_mark(const struct tri_watch *c)
-{
-    /* acquire: now is as new as this, or newer; pairs with publish(). */
-    return atomic_load_explicit(&c->mark, memory_order_acquire);
-}
-
 tr_watch_rx tr_watch_subscribe(const tr_watch_tx *tx)
 {
     struct tri_watch *c = tx ? tx->cell : NULL;
@@ -227,7 +220,7 @@ tr_watch_rx tr_watch_subscribe(const tr_watch_tx *tx)
     if (!c)
         return (tr_watch_rx){ 0 };
     add_end(c, &c->n_rx);
-    return (tr_watch_rx){ .cell = c, .seen = load_mark(c) >> 1 };
+    return (tr_watch_rx){ .cell = c, .seen = tri_watch_mark(c) >> 1 };
 }
 
 tr_watch_rx tr_watch_rx_clone(const tr_watch_rx *rx)
@@ -237,7 +230,25 @@ tr_watch_rx tr_watch_rx_clone(const tr_watch_rx *rx)
     if (!c)
         return (tr_watch_rx){ 0 };
     add_end(c, &c->n_rx);
-    return (tr_watch_rx){ .cell = c, .seen = rx->seen & ~keep };
+    return (tr_watch_rx){ .cell = c, .seen = rx->seen & ~TRI_WATCH_KEEP };
+}
+
+tr_watch_rx tr_watch_rx_clone_seen(const tr_watch_rx *rx)
+{
+    tr_watch_rx copy = tr_watch_rx_clone(rx);
+
+    tr_watch_mark_unchanged(&copy);
+    return copy;
+}
+
+bool tr_watch_tx_is_same(const tr_watch_tx *a, const tr_watch_tx *b)
+{
+    return a && b && a->cell && a->cell == b->cell;
+}
+
+bool tr_watch_rx_is_same(const tr_watch_rx *a, const tr_watch_rx *b)
+{
+    return a && b && a->cell && a->cell == b->cell;
 }
 
 void tr_watch_tx_close(tr_watch_tx *tx)
@@ -252,9 +263,9 @@ void tr_watch_tx_close(tr_watch_tx *tx)
     /* acq_rel: the sends of all ends come before the end. */
     if (atomic_fetch_sub_explicit(&c->n_tx, 1, memory_order_acq_rel) == 1) {
         tri_lock_acquire(&c->lock);
-        /* release: as in publish(). */
-        atomic_fetch_or_explicit(&c->mark, ended, memory_order_release);
-        wake_line(c);
+        /* release: as in tri_watch_publish(). */
+        atomic_fetch_or_explicit(&c->mark, TRI_WATCH_ENDED, memory_order_release);
+        tri_watch_wake(c, &c->line);
     }
     cell_unref(c);
 }
@@ -267,8 +278,11 @@ void tr_watch_rx_close(tr_watch_rx *rx)
         return;
     old = *rx;
     *rx = (tr_watch_rx){ 0 };
-    /* relaxed: a number that others ask for. */
-    atomic_fetch_sub_explicit(&old.cell->n_rx, 1, memory_order_relaxed);
+    /* relaxed: the lock orders it for those who wait for it; a number for the others. */
+    if (atomic_fetch_sub_explicit(&old.cell->n_rx, 1, memory_order_relaxed) == 1) {
+        tri_lock_acquire(&old.cell->lock);
+        tri_watch_wake(old.cell, &old.cell->closed);
+    }
     if (old.held)
         tri_snapshot_unref(old.held);
     cell_unref(old.cell);
@@ -277,13 +291,13 @@ void tr_watch_rx_close(tr_watch_rx *rx)
 /* ---- reading ---- */
 
 /* The newest snapshot, counted. */
-static struct tri_snapshot *pin_now(struct tri_watch *c)
+struct tri_snapshot *tri_watch_pin_now(struct tri_watch *c)
 {
     struct tri_snapshot *s;
 
     tri_rcu_lock();
     do
-        /* acquire: the snapshot; pairs with publish(). */
+        /* acquire: the snapshot; pairs with tri_watch_publish(). */
         s = atomic_load_explicit(&c->now, memory_order_acquire);
     while (!tri_snapshot_try_ref(s));
     tri_rcu_unlock();
@@ -295,7 +309,7 @@ static __attribute__((noinline)) void refresh(tr_watch_rx *rx)
 {
     struct tri_snapshot *old = rx->held;
 
-    rx->held = pin_now(rx->cell);
+    rx->held = tri_watch_pin_now(rx->cell);
     rx->seen = rx->held->version;
     if (old)
         tri_snapshot_unref(old);
@@ -305,14 +319,36 @@ const void *tr_watch_get(tr_watch_rx *rx)
 {
     if (tri_unlikely(!rx || !rx->cell))
         return NULL;
-    if (tri_unlikely(rx->seen & keep)) {
-        rx->seen &= ~keep;
-        return rx->held->value;
+    if (tri_unlikely(rx->seen & (TRI_WATCH_KEEP | TRI_WATCH_UNSEEN))) {
+        const bool kept = rx->seen & TRI_WATCH_KEEP;
+
+        rx->seen &= ~(TRI_WATCH_KEEP | TRI_WATCH_UNSEEN);
+        if (kept)
+            return rx->held->value;
     }
     /* relaxed: if it is the one we hold, we have acquired it before. */
     if (tri_unlikely(atomic_load_explicit(&rx->cell->now, memory_order_relaxed) != rx->held))
         refresh(rx);
     return rx->held->value;
+}
+
+const void *tr_watch_peek(tr_watch_rx *rx)
+{
+    const void *value;
+    bool was_new;
+
+    if (!rx || !rx->cell)
+        return NULL;
+    was_new = tr_watch_has_changed(rx);
+    value = tr_watch_get(rx);
+    if (was_new)
+        rx->seen |= TRI_WATCH_UNSEEN;
+    return value;
+}
+
+const void *tr_watch_tx_pin(const tr_watch_tx *tx)
+{
+    return tx && tx->cell ? tri_watch_pin_now(tx->cell)->value : NULL;
 }
 
 const void *tr_watch_pin(tr_watch_rx *rx)
@@ -330,124 +366,24 @@ void tr_watch_unpin(const void *value)
         tri_snapshot_unref(snapshot_of(value));
 }
 
-static bool is_new(const tr_watch_rx *rx, uint64_t mark)
-{
-    return mark >> 1 > (rx->seen & ~keep);
-}
-
 bool tr_watch_has_changed(const tr_watch_rx *rx)
 {
-    return rx && rx->cell && is_new(rx, load_mark(rx->cell));
+    return rx && rx->cell && tri_watch_is_new(rx, tri_watch_mark(rx->cell));
 }
 
-/* ---- waiting ---- */
-
-static bool attempt(tr_arm *arm)
+void tr_watch_mark_changed(tr_watch_rx *rx)
 {
-    tr_watch_rx *rx = arm->source;
-    uint64_t mark;
-
-    arm->result = -EINVAL;
-    if (!rx->cell)
-        return true;
-    rx->seen &= ~keep;
-    mark = load_mark(rx->cell);
-    arm->result = is_new(rx, mark) ? 0 : -EPIPE;
-    if (arm->result < 0)
-        return mark & ended;
-    rx->seen = mark >> 1;
-    return true;
+    if (rx && rx->cell)
+        rx->seen = (rx->seen & ~TRI_WATCH_KEEP) | TRI_WATCH_UNSEEN;
 }
 
-static bool enroll(tr_arm *arm, struct tri_waiter *w)
+void tr_watch_mark_unchanged(tr_watch_rx *rx)
 {
-    tr_watch_rx *rx = arm->source;
-    struct tri_watch *c = rx->cell;
-    uint64_t mark;
-    bool joins;
-
-    atomic_init(&w->done, false);
-    w->next = w->prev = NULL;
-    tri_lock_acquire(&c->lock);
-    mark = load_mark(c);
-    joins = !is_new(rx, mark) && !(mark & ended);
-    if (joins) {
-        tri_waitq_append(&c->line, w);
-        c->n_waiting++;
-    }
-    tri_lock_release(&c->lock);
-    return joins;
+    if (rx && rx->cell)
+        rx->seen = tri_watch_mark(rx->cell) >> 1;
 }
 
-static bool withdraw(tr_arm *arm, struct tri_waiter *w)
+bool tr_watch_rx_is_closed(const tr_watch_rx *rx)
 {
-    struct tri_watch *c = ((tr_watch_rx *)arm->source)->cell;
-
-    /* acquire: the waker is done with our memory; pairs with wake_line(). */
-    if (atomic_load_explicit(&w->done, memory_order_acquire))
-        return false;
-    tri_lock_acquire(&c->lock);
-    if (tri_waitq_has(w)) {
-        tri_waitq_remove(&c->line, w);
-        c->n_waiting--;
-    }
-    tri_lock_release(&c->lock);
-    return false;
-}
-
-static const struct tri_arm_ops changed_ops = {
-    .what = "watch changed",
-    .attempt = attempt,
-    .enroll = enroll,
-    .withdraw = withdraw,
-};
-
-tr_arm tr_watch_changed_arm(tr_watch_rx *rx)
-{
-    if (!rx)
-        return (tr_arm){ 0 };
-    return (tr_arm){ .ops = &changed_ops, .source = rx };
-}
-
-int tr_watch_changed(tr_watch_rx *rx, tr_time deadline)
-{
-    tr_arm arm;
-    int r;
-
-    if (!rx || !rx->cell)
-        return -EINVAL;
-    arm = tr_watch_changed_arm(rx);
-    r = tri_wait(&arm, deadline);
-    return r < 0 ? r : arm.result;
-}
-
-int tr_watch_blocking_changed(tr_watch_rx *rx, tr_time deadline)
-{
-    tr_arm arm;
-    int r;
-
-    if (!rx || !rx->cell)
-        return -EINVAL;
-    arm = tr_watch_changed_arm(rx);
-    r = tri_wait_blocking(&arm, deadline, __builtin_return_address(0));
-    return r < 0 ? r : arm.result;
-}
-
-int tr_watch_wait_for(tr_watch_rx *rx, tr_watch_fn *fn, void *arg, tr_time deadline)
-{
-    int r;
-
-    if (!rx || !rx->cell || !fn)
-        return -EINVAL;
-    r = tri_wait_enter(tri_self());
-    if (r < 0)
-        return r;
-    rx->seen &= ~keep;
-    while (!fn(tr_watch_get(rx), arg)) {
-        r = tr_watch_changed(rx, deadline);
-        if (r < 0)
-            return r;
-    }
-    rx->seen |= keep; /* the next get() gives the very value that was tested */
-    return 0;
+    return !rx || !rx->cell || tri_watch_mark(rx->cell) & TRI_WATCH_ENDED;
 }

@@ -33,6 +33,7 @@
 struct tri_worker;
 struct tri_scope;
 struct tri_frame;
+struct tri_gate;
 
 struct tri_actor {
     uint32_t slab_index;
@@ -90,6 +91,7 @@ struct tri_frame {
     const struct tri_arm_ops *wait_what; /* for reports: what it waits for */
     const void *wait_source;
     void *stack_top;
+    struct tri_gate *gate; /* of its questions; NULL: it has not asked yet */
 };
 
 static inline struct tri_task *tri_task_of(struct tri_actor *a)

@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "mem/alloc.h"
 #include "mem/fault.h"
+#include "sched/gate.h"
 #include "sched/scope.h"
 #include "sched/task.h"
 
@@ -291,6 +292,7 @@ void tri_task_frame(struct tri_task *t, void *top)
     f->n_shield = 0;
     f->wait_what = NULL;
     f->stack_top = top;
+    f->gate = NULL;
     /* release: what a report reads of the frame; see tri_scope_each(). */
     __atomic_store_n(&t->frame, f, __ATOMIC_RELEASE);
 }
@@ -384,6 +386,8 @@ void tri_task_end(struct tri_task *t, int result)
     arg_drop(t);
     if (t->frame->open && !t->movable)
         close_requests(t);
+    if (t->frame->gate)
+        tri_gate_put(t->frame->gate);
     if (t->frame->yields)
         tri_runq_release(&tri_worker_self()->late);
     __atomic_store_n(&t->frame, NULL, __ATOMIC_RELAXED); /* as in task_new() */

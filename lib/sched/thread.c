@@ -14,12 +14,14 @@
 #include "base/futex.h"
 #include "base/lock.h"
 #include "mem/alloc.h"
+#include "sched/gate.h"
 #include "sched/misuse.h"
 #include "sched/task.h"
 
 struct parker {
     struct tri_wakee wakee;
-    struct parker *next; /* in the list of free ones */
+    struct tri_gate gate; /* its wakee is ours, for ever */
+    struct parker *next;  /* in the list of free ones */
 };
 
 static struct tri_lock lock; /* protects free_parkers; nothing is taken inside */
@@ -63,6 +65,7 @@ static struct parker *parker_get(void)
             return NULL;
         atomic_init(&p->wakee.kind, TRI_KIND_THREAD);
         atomic_init(&p->wakee.word, TRI_READY);
+        atomic_init(&p->gate.wakee, &p->wakee);
     }
     if (pthread_setspecific(key, p) != 0) {
         parker_release(p);
@@ -70,6 +73,13 @@ static struct parker *parker_get(void)
     }
     mine = p;
     return p;
+}
+
+struct tri_gate *tri_thread_gate(void)
+{
+    struct parker *p = mine ? mine : parker_get();
+
+    return p ? &p->gate : NULL;
 }
 
 void tri_thread_wake(struct tri_wakee *w)

@@ -25,6 +25,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <troupe/select.h>
 
@@ -40,6 +41,7 @@ struct tri_waiter {
     };
     bool selects;                   /* one of several arms: the source may only wake it */
     atomic_bool done;               /* the source has performed the operation, or hints so */
+    uint32_t n_place;               /* mpsc: it wants permits, so many; 0: it sends */
 };
 
 struct tri_arm_ops {

@@ -68,6 +68,12 @@ static inline void tri_waitq_remove(struct tri_waitq *q, struct tri_waiter *w)
     w->next = NULL;
 }
 
+/* No initialiser: it would clear the whole array. */
+static inline void tri_wakes_init(struct tri_wakes *b)
+{
+    b->n = 0;
+}
+
 static inline bool tri_wakes_are_full(const struct tri_wakes *b)
 {
     return b->n == TRI_WAKES_MAX;

@@ -5,12 +5,17 @@ chan_tests = \
     tests/chan/test_broadcast_copy \
     tests/chan/test_broadcast_inside \
     tests/chan/test_broadcast_wait \
+    tests/chan/test_ask \
     tests/chan/test_mpsc \
+    tests/chan/test_mpsc_end \
     tests/chan/test_mpsc_forms \
     tests/chan/test_mpsc_inside \
+    tests/chan/test_mpsc_overflow \
+    tests/chan/test_mpsc_permit \
     tests/chan/test_mpsc_wait \
     tests/chan/test_oneshot \
-    tests/chan/test_watch
+    tests/chan/test_watch \
+    tests/chan/test_watch_more
 unit_tests += $(chan_tests)
 valgrind_tests += $(chan_tests)
 EXTRA_DIST += tests/chan/copies.h tests/chan/items.h tests/chan/step.h

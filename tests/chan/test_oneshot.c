@@ -121,6 +121,35 @@ TR_TEST(oneshot, shut_delivers_an_earlier_value)
     check_eq(n_dropped, 0);
 }
 
+TR_TEST(oneshot, receiver_knows_whether_a_value_is_there_and_whether_one_may_come)
+{
+    check_eq(answer_rx_is_empty(&rx), true, "before the send");
+    check_eq(answer_rx_is_closed(&rx), false);
+    check_eq(send_id(1), 0);
+    check_eq(answer_rx_is_empty(&rx), false);
+    check_eq(answer_rx_is_closed(&rx), false, "the value can be received");
+    answer_rx_shut(&rx);
+    check_eq(answer_rx_is_empty(&rx), false, "also after the shut");
+    check_eq(answer_try_recv(&rx, &got), 0);
+    check_eq(answer_rx_is_empty(&rx), true, "it was taken");
+    check_eq(answer_rx_is_closed(&rx), true);
+    close_channel();
+    check_eq(answer_rx_is_empty(&rx), true);
+    check_eq(answer_rx_is_closed(&rx), true);
+}
+
+TR_TEST(oneshot, receiver_knows_that_no_value_will_come)
+{
+    answer_tx_close(&tx);
+    check_eq(answer_rx_is_empty(&rx), true);
+    check_eq(answer_rx_is_closed(&rx), true);
+    answer_rx_close(&rx);
+    open_channel();
+    answer_rx_shut(&rx);
+    check_eq(answer_rx_is_closed(&rx), true);
+    close_channel();
+}
+
 TR_TEST(oneshot, empty_end_is_misuse_and_closing_it_does_nothing)
 {
     struct item m = item(1);
@@ -229,6 +258,25 @@ TR_TEST(oneshot, thread_blocks_for_the_value)
     check_eq(got.id, 6);
     pthread_join(thread, NULL);
     close_channel();
+}
+
+static void *close_from_thread(void *unused)
+{
+    (void)unused;
+    answer_rx_close(&rx);
+    return NULL;
+}
+
+TR_TEST(oneshot, thread_blocks_until_nobody_wants_the_value)
+{
+    pthread_t thread;
+
+    check_eq(answer_blocking_closed(&tx, tr_after(TR_MS(1))), -ETIMEDOUT);
+    need_eq(pthread_create(&thread, NULL, close_from_thread, NULL), 0);
+    check_eq(answer_blocking_closed(&tx, TR_NEVER), 0);
+    pthread_join(thread, NULL);
+    answer_tx_close(&tx);
+    check_eq(answer_blocking_closed(&tx, TR_NEVER), -EINVAL);
 }
 
 static int receiver(struct job *j)

@@ -2,7 +2,8 @@
 
 stress_tests += tests/stress/sock
 tests_stress_sock_LDADD = $(LDADD_STRESS)
-stress_tests += tests/stress/mpsc tests/stress/oneshot tests/stress/watch
+stress_tests += tests/stress/ask tests/stress/mpsc tests/stress/oneshot tests/stress/watch
+tests_stress_ask_LDADD = $(LDADD_STRESS)
 tests_stress_mpsc_LDADD = $(LDADD_STRESS)
 tests_stress_oneshot_LDADD = $(LDADD_STRESS)
 tests_stress_watch_LDADD = $(LDADD_STRESS)

@@ -49,8 +49,8 @@ static void receive(struct msg *m)
 /* What a send returned must fit what became of the message. */
 static bool account(const struct msg *m, int r)
 {
-    check_eq(m->seq == 0, r == 0);
-    atomic_fetch_add(r == 0 ? &n_sent : &n_kept, 1);
+    check_eq(m->seq == 0, r >= 0);
+    atomic_fetch_add(r >= 0 ? &n_sent : &n_kept, 1);
     return r != -EPIPE;
 }
 
@@ -61,11 +61,29 @@ static struct msg msg(uint32_t sender, uint32_t seq)
 
 /* ---- threads ---- */
 
+/* Through a permit for up to three; -EAGAIN: it was given back unused. */
+static int send_reserved(msgq_tx *tx, struct msg *m, struct tri_rand *rand)
+{
+    const size_t n = 1 + tri_rand_below(rand, 3);
+    msgq_permit p = { 0 };
+    int r = tri_rand_below(rand, 2) ?
+                msgq_try_reserve(tx, n, &p) :
+                msgq_blocking_reserve(tx, n, tr_after(TR_US(tri_rand_below(rand, 50))), &p);
+
+    if (r == 0)
+        r = tri_rand_once_in(rand, 4) ? -EAGAIN : msgq_permit_send(&p, m);
+    msgq_permit_close(&p);
+    return r == -EINVAL ? msgq_try_send(tx, m) : r; /* unbounded, or not so many places */
+}
+
 static int send_somehow(msgq_tx *tx, struct msg *m, struct tri_rand *rand)
 {
-    switch (tri_rand_below(rand, 4)) {
+    switch (tri_rand_below(rand, 6)) {
     case 0:
         return msgq_try_send(tx, m);
+    case 2:
+    case 3:
+        return send_reserved(tx, m, rand);
     case 1:
         return msgq_blocking_send(tx, m, tr_after(TR_US(tri_rand_below(rand, 50))));
     default:
@@ -83,8 +101,11 @@ static void sender(struct stress_thread *t)
         if (!account(&m, send_somehow(tx, &m, &t->rand)))
             break;
         if (tri_rand_once_in(&t->rand, 50)) { /* goes on with a clone */
-            msgq_tx clone = msgq_tx_clone(tx);
+            msgq_weak weak = msgq_tx_downgrade(tx);
+            msgq_tx clone = { 0 };
 
+            check_eq(msgq_weak_upgrade(&weak, &clone), 0);
+            msgq_weak_close(&weak);
             msgq_tx_close(tx);
             *tx = clone;
         }
@@ -141,6 +162,20 @@ static void sender_arg_drop(struct sender_arg *a)
 
 TR_TASK(send_task, struct sender_arg, sender_arg_drop);
 
+/* Selects over a permit and a deadline. */
+static int select_reserve(msgq_tx *tx, struct msg *m, tr_time when)
+{
+    msgq_permit p = { 0 };
+    tr_arm arms[2] = { msgq_reserve_arm(tx, 1, &p), tr_deadline_arm(when) };
+    int i = tr_select(TR_NEVER, arms, 2);
+
+    if (i == 0 && arms[0].result == -EINVAL)
+        return msgq_try_send(tx, m);
+    if (i != 0 || arms[0].result < 0)
+        return i == 0 ? arms[0].result : i < 0 ? i : -ETIMEDOUT;
+    return msgq_permit_send(&p, m);
+}
+
 /* Selects over sending and a deadline that is often first. */
 static int select_send(msgq_tx *tx, struct msg *m, tr_time when)
 {
@@ -158,9 +193,10 @@ static int send_task(struct sender_arg *a)
     for (uint32_t seq = 1; seq <= N_MESSAGE; seq++) {
         struct msg m = msg(a->index + 1, seq);
         tr_time soon = tr_after(TR_US(tri_rand_below(&rand, 100)));
-        unsigned how = tri_rand_below(&rand, 4);
+        unsigned how = tri_rand_below(&rand, 5);
         int r = how == 0   ? msgq_send(&a->tx, &m, soon)
                 : how == 1 ? select_send(&a->tx, &m, soon)
+                : how == 2 ? select_reserve(&a->tx, &m, soon)
                            : msgq_send(&a->tx, &m, TR_NEVER);
 
         if (!account(&m, r))
@@ -198,8 +234,16 @@ static int receive_task(tr_scope *root, void *unused)
 static void open_round(void)
 {
     static const size_t capacities[] = { 1, 2, 3, 16, 64, TR_UNBOUNDED };
+    static const enum tr_overflow overflows[] = { TR_OVERFLOW_REJECT, TR_OVERFLOW_DROP_NEWEST,
+                                                  TR_OVERFLOW_DROP_OLDEST };
+    struct tr_mpsc_opts opts = { .capacity = capacities[stress_below(TR_LEN(capacities))] };
 
-    if (msgq_new(capacities[stress_below(TR_LEN(capacities))], &txs[0], &rx) < 0)
+    if (opts.capacity != TR_UNBOUNDED && stress_below(2) == 0) {
+        opts.n_urgent = stress_below(2); /* under the lock */
+        if (stress_below(2) == 0)
+            opts.overflow = overflows[stress_below(TR_LEN(overflows))];
+    }
+    if (msgq_new_with(&opts, &txs[0], &rx) < 0)
         abort();
     for (unsigned i = 1; i < N_SENDER; i++)
         txs[i] = msgq_tx_clone(&txs[0]);

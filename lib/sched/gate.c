@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* gate.c - see gate.h. */
+#include "config.h"
+
+#include <sched.h>
+
+#include "base/lock.h"
+#include "mem/alloc.h"
+#include "sched/gate.h"
+#include "sched/worker.h"
+
+enum { N_SPIN = 100 }; /* the copy of a message by a thread that was not preempted */
+
+static struct tri_lock lock; /* protects free_gates; nothing is taken inside */
+static struct tri_gate *free_gates;
+
+static struct tri_gate *gate_get(void)
+{
+    struct tri_gate *g;
+
+    tri_lock_acquire(&lock);
+    g = free_gates;
+    if (g)
+        free_gates = g->next;
+    tri_lock_release(&lock);
+    return g ? g : tri_mem_alloc(sizeof *g);
+}
+
+void tri_gate_put(struct tri_gate *g)
+{
+    tri_lock_acquire(&lock);
+    g->next = free_gates;
+    free_gates = g;
+    tri_lock_release(&lock);
+}
+
+struct tri_gate *tri_gate_mine(struct tri_task *self)
+{
+    struct tri_gate *g;
+
+    if (!self)
+        return tri_thread_gate();
+    g = self->frame->gate;
+    if (g)
+        return g;
+    g = gate_get();
+    if (!g)
+        return NULL;
+    /* relaxed: tri_gate_open() publishes it. */
+    atomic_store_explicit(&g->wakee, tri_task_wakee(self), memory_order_relaxed);
+    self->frame->gate = g;
+    return g;
+}
+
+enum tri_gate_state tri_gate_shut(struct tri_gate *g)
+{
+    /* acquire: as tri_gate_look(), here and below. */
+    uint64_t word = atomic_load_explicit(&g->word, memory_order_acquire);
+    unsigned n = 0;
+
+    do
+        while ((word & TRI_GATE_MASK) == TRI_GATE_WRITING) {
+            if (n++ < N_SPIN)
+                tri_relax();
+            else
+                (void)sched_yield(); /* he was preempted in the middle */
+            word = atomic_load_explicit(&g->word, memory_order_acquire);
+        }
+    while (!atomic_compare_exchange_weak_explicit(
+        &g->word, &word, tri_gate_word((word >> TRI_GATE_SHIFT) + 1, TRI_GATE_SHUT),
+        memory_order_acquire, memory_order_acquire));
+    return (enum tri_gate_state)(word & TRI_GATE_MASK);
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gate.h - where an asker lets one answer in. The answer is written into the asker's own frame;
+ * the gate decides who may touch that frame, and is memory that stays a gate for ever: whoever
+ * holds a gate and a serial may come at any time, as late as he likes.
+ *
+ *     SHUT     --the asker opens it, with a serial-->       OPEN
+ *     OPEN     --the replier enters-->                      WRITING --he leaves-->  ANSWERED
+ *     OPEN     --the reply end is dropped-->                DROPPED
+ *     OPEN, ANSWERED, DROPPED   --the asker shuts it-->     SHUT, with the next serial
+ *
+ * All are steps on one word, which holds the serial too. In WRITING the frame belongs to the
+ * replier: an asker whose time is over meanwhile waits for him to leave, which takes the copy of
+ * one message (256 bytes at most) and no wait. So he either finds the answer complete or shuts
+ * the gate before anybody entered; who comes afterwards is refused by the serial.
+ *
+ * No wake-up is lost: the replier changes the word and then wakes; the asker prepares to sleep
+ * and then looks at the word (wakee.h). The wakee is read in WRITING, or before DROPPED is
+ * confirmed, and wakees live for ever; the gate is not touched after that.
+ *
+ * Gates: a task gets one at its first question and gives it back when it ends; a thread's is part
+ * of its parker.
+ */
+#ifndef TRI_SCHED_GATE_H
+#define TRI_SCHED_GATE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/relax.h"
+#include "sched/wakee.h"
+
+enum tri_gate_state {
+    TRI_GATE_SHUT,
+    TRI_GATE_OPEN,
+    TRI_GATE_WRITING,
+    TRI_GATE_ANSWERED,
+    TRI_GATE_DROPPED,
+    TRI_GATE_SHIFT = 3, /* of the serial in the word */
+    TRI_GATE_MASK = (1 << TRI_GATE_SHIFT) - 1,
+};
+
+struct tri_gate {
+    _Atomic uint64_t word; /* serial << SHIFT | state */
+    void *value;           /* where the answer goes; the asker's until OPEN, then the replier's */
+    struct tri_wakee *_Atomic wakee; /* the asker; changes only while SHUT */
+    struct tri_gate *next; /* in the list of free ones */
+};
+
+struct tri_task;
+
+/* The gate of the running task @self, or with NULL that of the calling thread. NULL: no memory. */
+struct tri_gate *tri_gate_mine(struct tri_task *self);
+
+/* Gives back the gate of a task that ends. */
+void tri_gate_put(struct tri_gate *g);
+
+struct tri_gate *tri_thread_gate(void); /* in thread.c */
+
+static inline uint64_t tri_gate_word(uint64_t serial, enum tri_gate_state state)
+{
+    return serial << TRI_GATE_SHIFT | (uint64_t)state;
+}
+
+static inline enum tri_gate_state tri_gate_look(struct tri_gate *g)
+{
+    /* acquire: ANSWERED shows the answer; pairs with tri_gate_leave(). */
+    return (enum tri_gate_state)(atomic_load_explicit(&g->word, memory_order_acquire) &
+                                 TRI_GATE_MASK);
+}
+
+/* ---- the asker ---- */
+
+/* Opens it for one answer, to be written to @value. Returns the serial. */
+static inline uint64_t tri_gate_open(struct tri_gate *g, void *value)
+{
+    /* relaxed: only the asker moves it from SHUT. */
+    uint64_t serial = atomic_load_explicit(&g->word, memory_order_relaxed) >> TRI_GATE_SHIFT;
+
+    g->value = value;
+    /* release: value, and the wakee; pairs with tri_gate_enter(). */
+    atomic_store_explicit(&g->word, tri_gate_word(serial, TRI_GATE_OPEN), memory_order_release);
+    return serial;
+}
+
+/* Shuts it. Returns the state it was in: OPEN, and nobody will enter, or how it ended. */
+enum tri_gate_state tri_gate_shut(struct tri_gate *g);
+
+/* ---- the replier ---- */
+
+/* Returns where to write, to be followed by tri_gate_leave() soon; NULL: nobody waits any more. */
+static inline void *tri_gate_enter(struct tri_gate *g, uint64_t serial)
+{
+    uint64_t word = tri_gate_word(serial, TRI_GATE_OPEN);
+
+    /* acquire: value; pairs with tri_gate_open(). */
+    if (!atomic_compare_exchange_strong_explicit(&g->word, &word,
+                                                 tri_gate_word(serial, TRI_GATE_WRITING),
+                                                 memory_order_acquire, memory_order_relaxed))
+        return NULL;
+    return g->value;
+}
+
+/* The answer is written. */
+static inline void tri_gate_leave(struct tri_gate *g, uint64_t serial)
+{
+    /* relaxed: shown by the acquire of tri_gate_enter(). */
+    struct tri_wakee *w = atomic_load_explicit(&g->wakee, memory_order_relaxed);
+
+    /* release: the answer; pairs with tri_gate_look(). The asker's frame may be gone now. */
+    atomic_store_explicit(&g->word, tri_gate_word(serial, TRI_GATE_ANSWERED),
+                          memory_order_release);
+    tri_wake(w);
+}
+
+/* There will be no answer. */
+static inline void tri_gate_drop(struct tri_gate *g, uint64_t serial)
+{
+    uint64_t word = tri_gate_word(serial, TRI_GATE_OPEN);
+    /* relaxed: if the step below confirms the serial, it is the right one: the reply end, which
+     * shows it to us, is younger. */
+    struct tri_wakee *w = atomic_load_explicit(&g->wakee, memory_order_relaxed);
+
+    /* release: what we did before; pairs with tri_gate_look(). */
+    if (atomic_compare_exchange_strong_explicit(&g->word, &word,
+                                                tri_gate_word(serial, TRI_GATE_DROPPED),
+                                                memory_order_release, memory_order_relaxed))
+        tri_wake(w);
+}
+
+/* An answer is still waited for. */
+static inline bool tri_gate_is_open(struct tri_gate *g, uint64_t serial)
+{
+    /* relaxed: a question about the moment. */
+    return atomic_load_explicit(&g->word, memory_order_relaxed) ==
+           tri_gate_word(serial, TRI_GATE_OPEN);
+}
+
+#endif /* TRI_SCHED_GATE_H */
