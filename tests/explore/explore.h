@@ -82,6 +82,9 @@ void explore_check(bool ok, const char *text, const char *file, int line);
 /* The running thread: 0 to 2; EXPLORE_THREADS in the setup and the finish. */
 unsigned explore_self(void);
 
+/* What is at @addr, without a step: for a spoiler. */
+uint64_t explore_peek(const void *addr);
+
 /* True in the function and for the kind of step. */
 bool explore_is(const struct explore_op *op, const char *func, enum explore_kind kind);
 

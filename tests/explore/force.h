@@ -153,9 +153,7 @@ static inline void tri_relax(void)
 #include "base/assert.h"
 
 struct tri_rcu_head {
-    struct tri_rcu_head *next;
-    void (*fn)(struct tri_rcu_head *head);
-    unsigned readers; /* the threads whose sections have to end first */
+    char nothing;
 };
 
 void tri_rcu_lock(void);

@@ -33,9 +33,13 @@ static void trace(const struct explore_op *op)
 {
     static const char *const names[] = { "load", "store", "exchange", "add",  "sub",
                                          "and",  "or",    "cas",      "wait", "wake" };
+    static struct explore_op last;
     static const char *const orders[] = { "relaxed", "consume", "acquire",
                                           "release", "acq_rel", "seq_cst" };
 
+    if (op->kind == EXPLORE_LOAD && op->addr == last.addr && op->line == last.line)
+        return; /* a spin */
+    last = *op;
     printf("#   %u  %s:%d  %s %s at ..%05lx", explore_self(), op->func, op->line,
            orders[op->order], names[op->kind], (unsigned long)(uintptr_t)op->addr & 0xfffff);
     printf(": %#lx", (unsigned long)op->old);
@@ -77,6 +81,11 @@ static uint64_t load(const void *addr, size_t size)
 
     memcpy(&v, addr, size);
     return v;
+}
+
+uint64_t explore_peek(const void *addr)
+{
+    return load(addr, sizeof(uint64_t));
 }
 
 static uint64_t result_of(const struct explore_op *op, uint64_t arg)

@@ -234,8 +234,9 @@ void threads_leave(bool may_stay)
     struct thread *me = &threads[cur];
     int replayed = explore_replayed();
 
-    if (quiet || me->spins)
+    if (quiet || (may_stay && me->spins))
         return;
+    me->spins = false;
     if (may_stay && (replayed >= 0 ? (unsigned)replayed == cur : explore_choose(2) == 1)) {
         me->spins = true;
         return;

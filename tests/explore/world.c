@@ -10,44 +10,57 @@
 
 /* ---- liburcu: a callback runs as soon as it may, which is when a mistake shows ---- */
 
+enum { MAX_RETIRED = 32 };
+
+/* Not in the object: its bytes are watched, and this is not the library's. */
+struct retired {
+    struct tri_rcu_head *head;
+    void (*fn)(struct tri_rcu_head *head);
+    unsigned readers; /* the threads whose sections have to end first */
+};
+
 static unsigned n_reading[N_SELF];
-static struct tri_rcu_head *retired;
+static struct retired retired[MAX_RETIRED];
+static unsigned n_retired;
+
+void world_begin_run(void)
+{
+    n_retired = 0;
+    memset(n_reading, 0, sizeof n_reading);
+}
+
+/* Calls the @i-th back. By then the running thread's accesses are over, too. */
+static void run_callback(unsigned i)
+{
+    const struct retired r = retired[i];
+    const unsigned me = explore_self();
+
+    retired[i] = retired[--n_retired];
+    memory_comes_before(me, OUTSIDE);
+    (void)explore_act_as(OUTSIDE);
+    r.fn(r.head);
+    (void)explore_act_as(me);
+}
 
 void tri_rcu_lock(void)
 {
     n_reading[explore_self()]++;
 }
 
-static void run_callback(struct tri_rcu_head *head)
-{
-    unsigned me = explore_act_as(OUTSIDE);
-
-    head->fn(head);
-    (void)explore_act_as(me);
-}
-
-/* The section of the running thread, its last one, has ended. */
-static void pass_sections(void)
-{
-    struct tri_rcu_head **at = &retired, *head;
-    const unsigned me = explore_self();
-
-    memory_comes_before(me, OUTSIDE);
-    while ((head = *at)) {
-        head->readers &= ~(1u << me);
-        if (head->readers) {
-            at = &head->next;
-            continue;
-        }
-        *at = head->next;
-        run_callback(head);
-    }
-}
-
 void tri_rcu_unlock(void)
 {
-    if (--n_reading[explore_self()] == 0 && retired)
-        pass_sections();
+    const unsigned me = explore_self();
+
+    if (--n_reading[me] > 0)
+        return;
+    memory_comes_before(me, OUTSIDE); /* what a section did comes before every later callback */
+    for (unsigned i = n_retired; i-- > 0;) {
+        if (!(retired[i].readers & 1u << me))
+            continue;
+        retired[i].readers &= ~(1u << me);
+        if (retired[i].readers == 0)
+            run_callback(i);
+    }
 }
 
 bool tri_rcu_is_reading(void)
@@ -57,24 +70,15 @@ bool tri_rcu_is_reading(void)
 
 void tri_rcu_retire(struct tri_rcu_head *head, void (*fn)(struct tri_rcu_head *head))
 {
-    check(!tri_rcu_is_reading());
-    head->fn = fn;
-    head->readers = 0;
-    for (unsigned t = 0; t < EXPLORE_THREADS; t++)
-        head->readers |= n_reading[t] > 0 ? 1u << t : 0;
-    memory_comes_before(explore_self(), OUTSIDE);
-    if (head->readers == 0) {
-        run_callback(head);
-        return;
-    }
-    head->next = retired;
-    retired = head;
-}
+    unsigned readers = 0;
 
-void world_begin_run(void)
-{
-    retired = NULL;
-    memset(n_reading, 0, sizeof n_reading);
+    check(!tri_rcu_is_reading() && n_retired < MAX_RETIRED);
+    for (unsigned t = 0; t < EXPLORE_THREADS; t++)
+        readers |= n_reading[t] > 0 ? 1u << t : 0;
+    retired[n_retired++] = (struct retired){ head, fn, readers };
+    memory_comes_before(explore_self(), OUTSIDE);
+    if (readers == 0)
+        run_callback(n_retired - 1);
 }
 
 /* ---- a worker: its scheduler runs in place of a switch of stacks ---- */
