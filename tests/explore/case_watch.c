@@ -271,7 +271,7 @@ const struct explore_case explore_watch_cases[] = {
     { "watch, get x get x send", setup_2_rx, { pin_across, send_2_3, get_and_close_2 }, finish, 2,
       3, NULL },
     { "watch, changed x send, close x send, close", setup_2_tx,
-      { await_end, send_2_close, send_3_close }, finish, 2, 3, NULL },
+      { await_end, send_2_close, send_3_close }, finish, 1, 3, NULL },
     { "watch, changed x subscribe, send", setup, { await_a_while, subscribe }, finish, 3,
       EXPLORE_ALL, NULL },
     { 0 },

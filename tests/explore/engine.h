@@ -67,6 +67,8 @@ void threads_point(const void *addr, bool writes);
 void threads_wrote(void);
 /* Waits for a write by another thread; @may_stay: or spins on without one. */
 void threads_leave(bool may_stay);
+/* The running thread spins on: nobody runs meanwhile. */
+bool threads_spins(void);
 /* Sleeps until threads_wake() of @addr; @timed: or at any moment without. True: woken. */
 bool threads_sleep(const void *addr, bool timed);
 void threads_wake(const void *addr, unsigned n);

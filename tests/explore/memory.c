@@ -36,6 +36,8 @@ struct vector {
 };
 
 struct cell {
+    uint64_t run;      /* the last one in which it was accessed */
+    unsigned threads;  /* that did, in that run */
     uint64_t when[N_ACCESS][N_SELF]; /* clock << GRAIN | which of the bytes */
 };
 
@@ -169,8 +171,7 @@ void *memory_alloc(size_t bytes, size_t align, int fill)
     used[t] = (at + bytes + GRAIN - 1) / GRAIN * GRAIN;
     memset(b->start, fill, bytes);
     memset(is_alive + grain(b->start), 1, (bytes + GRAIN - 1) / GRAIN);
-    if (threads_are_running()) /* else nobody can have it unordered */
-        memory_access(b->start, bytes, PLAIN_WRITE);
+    memory_access(b->start, bytes, PLAIN_WRITE);
     return b->start;
 }
 
@@ -187,8 +188,7 @@ void memory_free(void *p)
         explore_fail("free() of what was not allocated");
     if (b->freed)
         explore_fail("freed twice: %zu bytes", b->size);
-    if (threads_are_running())
-        memory_access(p, b->size, PLAIN_WRITE); /* every other access must come before */
+    memory_access(p, b->size, PLAIN_WRITE); /* every other access must come before */
     b->freed = true;
     memset(p, POISON, b->size);
     memset(is_alive + grain(p), 0, (b->size + GRAIN - 1) / GRAIN);
@@ -227,6 +227,17 @@ static void check_order(const struct cell *c, unsigned me, uint64_t bytes,
     }
 }
 
+/* Some other thread has accessed it in this run. */
+static bool is_foreign(struct cell *c, unsigned me)
+{
+    if (c->run != run) {
+        c->run = run;
+        c->threads = 0;
+    }
+    c->threads |= 1u << me;
+    return c->threads != 1u << me;
+}
+
 static void note(struct cell *c, unsigned me, uint64_t bytes, enum memory_access how)
 {
     uint64_t *when = &c->when[how][me];
@@ -237,12 +248,13 @@ static void note(struct cell *c, unsigned me, uint64_t bytes, enum memory_access
 
 void memory_access(const void *addr, size_t size, enum memory_access how)
 {
-    const unsigned me = explore_self();
     uintptr_t a = (uintptr_t)addr, end = a + size;
     const bool on_stack = a >= (uintptr_t)region + (uintptr_t)N_SELF * ARENA;
+    unsigned me;
 
     if (!is_inside(addr))
-        return;
+        return; /* the case's own variables: it does not race with itself */
+    me = explore_self();
     if (on_stack && threads_is_dead_stack(addr))
         explore_fail("%s of a local variable after its function has returned",
                      access_names[how]);
@@ -254,7 +266,10 @@ void memory_access(const void *addr, size_t size, enum memory_access how)
 
         if (!on_stack && !is_alive[g])
             explore_fail("%s of memory that is not allocated, or was freed", access_names[how]);
-        check_order(&cells[g], me, bytes, how);
+        if (!threads_are_running()) /* alone: before or after everybody */
+            continue;
+        if (is_foreign(&cells[g], me))
+            check_order(&cells[g], me, bytes, how);
         note(&cells[g], me, bytes, how);
     }
 }

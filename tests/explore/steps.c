@@ -121,13 +121,18 @@ static void order_step(const struct explore_op *op, const void *addr)
 static void step(struct explore_op *op, void *addr, size_t size, uint64_t arg,
                  int order_on_failure)
 {
+    static const void *last_addr;
     const char *func = place.func;
     const int line = place.line;
+    bool seen; /* in a spin, and nobody has run since the last look */
 
     threads_point(addr, op->kind != EXPLORE_LOAD);
     place.func = func; /* others have run */
     place.line = line;
-    memory_access(addr, size, op->kind == EXPLORE_LOAD ? ATOMIC_READ : ATOMIC_WRITE);
+    seen = op->kind == EXPLORE_LOAD && addr == last_addr && threads_spins();
+    last_addr = addr;
+    if (!seen)
+        memory_access(addr, size, op->kind == EXPLORE_LOAD ? ATOMIC_READ : ATOMIC_WRITE);
     op->old = load(addr, size);
     op->ok = op->kind != EXPLORE_CAS || op->old == op->expected;
     op->writes = op->kind != EXPLORE_LOAD && op->ok;
@@ -137,7 +142,8 @@ static void step(struct explore_op *op, void *addr, size_t size, uint64_t arg,
     made(op, addr);
     if (op->writes)
         memcpy(addr, &op->next, size);
-    order_step(op, addr);
+    if (!seen)
+        order_step(op, addr);
     if (op->writes)
         threads_wrote();
 }

@@ -246,6 +246,11 @@ void threads_leave(bool may_stay)
     pass(false);
 }
 
+bool threads_spins(void)
+{
+    return threads[cur].spins;
+}
+
 bool threads_sleep(const void *addr, bool timed)
 {
     struct thread *me = &threads[cur];
