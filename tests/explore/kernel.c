@@ -112,3 +112,8 @@ void tri_assert_fail(const char *text, const char *file, int line)
 {
     explore_fail("%s:%d: assertion %s", file, line, text);
 }
+
+void tri_mem_broken(const char *file, int line, const char *what)
+{
+    explore_fail("%s:%d: %s", file, line, what);
+}
