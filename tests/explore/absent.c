@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * absent.c - what the scheduler's files need to link, and no case gets to: stacks, reports, the
+ * end of the process. To get there fails the run.
+ */
+#include "config.h"
+
+#include "base/log.h"
+#include "explore/explore.h"
+#include "mem/fault.h"
+#include "sched/misuse.h"
+#include "sched/scope.h"
+#include "sched/task.h"
+
+size_t tri_stack_bytes = 64 * 1024;
+atomic_bool tri_stack_canary;
+
+static void absent(const char *name)
+{
+    explore_check(false, name, __FILE__, __LINE__);
+}
+
+void tri_stack_spill(struct tri_stack_cache *c, unsigned n)
+{
+    (void)c;
+    (void)n;
+    absent(__func__);
+}
+
+unsigned tri_stack_trim(struct tri_stack_cache *c, unsigned max)
+{
+    (void)c;
+    (void)max;
+    absent(__func__);
+    return 0;
+}
+
+void tri_fault_canary(void *top)
+{
+    (void)top;
+    absent(__func__);
+    abort();
+}
+
+int tri_fault_thread_enter(void)
+{
+    absent(__func__);
+    return 0;
+}
+
+void tri_fault_thread_leave(void)
+{
+    absent(__func__);
+}
+
+void tri_log(const char *format, ...)
+{
+    absent(format);
+}
+
+void tri_tell(enum tr_event_kind kind, const char *format, ...)
+{
+    (void)kind;
+    absent(format);
+}
+
+int tri_misuse_waits(const char *what)
+{
+    absent(what);
+    return 0;
+}
+
+int tri_misuse_blocks(struct tri_worker *w, const char *what, const void *caller)
+{
+    (void)w;
+    (void)caller;
+    absent(what);
+    return 0;
+}
+
+bool tri_task_start(struct tri_worker *w, struct tri_task *t)
+{
+    (void)w;
+    (void)t;
+    absent(__func__);
+    return false;
+}
+
+void tri_scope_cancel(struct tri_scope *s)
+{
+    (void)s;
+    absent(__func__);
+}
+
+void tri_actor_cancel(struct tri_actor *a)
+{
+    (void)a;
+    absent(__func__);
+}

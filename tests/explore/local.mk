@@ -1,0 +1,47 @@
+# The explorer: tests/explore/explore. The sources below are compiled once more for it, in a way
+# of their own, whatever the build's sanitizer: see docs/design/exploration.md.
+stress_tests += tests/explore/explore
+tests_explore_explore_SOURCES = \
+    tests/explore/engine.h tests/explore/explore.h \
+    tests/explore/kernel.c \
+    tests/explore/memory.c \
+    tests/explore/search.c \
+    tests/explore/steps.c \
+    tests/explore/threads.c \
+    lib/sched/context.c lib/sched/switch-aarch64.S lib/sched/switch-x86_64.S
+tests_explore_explore_CFLAGS = -pthread $(TR_CFLAGS)
+tests_explore_explore_CCASFLAGS = $(AM_CCASFLAGS)
+tests_explore_explore_LDADD = tests/explore/libexplored.la
+
+check_LTLIBRARIES += tests/explore/libexplored.la
+tests_explore_libexplored_la_SOURCES = \
+    tests/explore/force.h tests/explore/ledger.h tests/explore/mpsc.h \
+    tests/explore/absent.c \
+    tests/explore/case_deque.c \
+    tests/explore/case_inbox.c \
+    tests/explore/case_lock.c \
+    tests/explore/case_mpsc.c \
+    tests/explore/case_mpsc_wait.c \
+    tests/explore/case_oneshot.c \
+    tests/explore/case_park.c \
+    tests/explore/case_watch.c \
+    tests/explore/world.c tests/explore/world.h \
+    lib/base/futex.c \
+    lib/base/membarrier.c \
+    lib/base/wheel.c \
+    lib/chan/mpsc.c \
+    lib/chan/mpsc_block.c \
+    lib/chan/mpsc_rx.c \
+    lib/chan/mpsc_tx.c \
+    lib/chan/oneshot.c \
+    lib/chan/watch.c \
+    lib/combine/select.c \
+    lib/sched/deque.c \
+    lib/sched/idle.c \
+    lib/sched/steal.c \
+    lib/sched/thread.c \
+    lib/sched/wait.c \
+    lib/sched/worker.c
+# The sanitizer's calls without the sanitizer: steps.c has them.
+tests_explore_libexplored_la_CFLAGS = -pthread $(TR_CFLAGS) -fsanitize=thread \
+    -include $(top_srcdir)/tests/explore/force.h

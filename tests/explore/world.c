@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/* world.c - see world.h; and liburcu's stand-in, and what the scheduler's files need to link. */
+#include "config.h"
+
+#include "explore/engine.h"
+#include "explore/world.h"
+#include "sched/idle.h"
+#include "sched/misuse.h"
+#include "sched/task.h"
+
+/* ---- liburcu: a callback runs as soon as it may, which is when a mistake shows ---- */
+
+enum { MAX_RETIRED = 32 };
+
+/* Not in the object: its bytes are watched, and this is not the library's. */
+struct retired {
+    struct tri_rcu_head *head;
+    void (*fn)(struct tri_rcu_head *head);
+    unsigned readers; /* the threads whose sections have to end first */
+};
+
+static unsigned n_reading[N_SELF];
+static struct retired retired[MAX_RETIRED];
+static unsigned n_retired;
+
+void world_begin_run(void)
+{
+    n_retired = 0;
+    memset(n_reading, 0, sizeof n_reading);
+}
+
+/* Calls the @i-th back. By then the running thread's accesses are over, too. */
+static void run_callback(unsigned i)
+{
+    const struct retired r = retired[i];
+    const unsigned me = explore_self();
+
+    retired[i] = retired[--n_retired];
+    memory_comes_before(me, OUTSIDE);
+    (void)explore_act_as(OUTSIDE);
+    r.fn(r.head);
+    (void)explore_act_as(me);
+}
+
+void tri_rcu_lock(void)
+{
+    n_reading[explore_self()]++;
+}
+
+void tri_rcu_unlock(void)
+{
+    const unsigned me = explore_self();
+
+    if (--n_reading[me] > 0)
+        return;
+    memory_comes_before(me, OUTSIDE); /* what a section did comes before every later callback */
+    for (unsigned i = n_retired; i-- > 0;) {
+        if (!(retired[i].readers & 1u << me))
+            continue;
+        retired[i].readers &= ~(1u << me);
+        if (retired[i].readers == 0)
+            run_callback(i);
+    }
+}
+
+bool tri_rcu_is_reading(void)
+{
+    return n_reading[explore_self()] > 0;
+}
+
+void tri_rcu_retire(struct tri_rcu_head *head, void (*fn)(struct tri_rcu_head *head))
+{
+    unsigned readers = 0;
+
+    check(!tri_rcu_is_reading() && n_retired < MAX_RETIRED);
+    for (unsigned t = 0; t < EXPLORE_THREADS; t++)
+        readers |= n_reading[t] > 0 ? 1u << t : 0;
+    retired[n_retired++] = (struct retired){ head, fn, readers };
+    memory_comes_before(explore_self(), OUTSIDE);
+    if (readers == 0)
+        run_callback(n_retired - 1);
+}
+
+/* ---- a worker: its scheduler runs in place of a switch of stacks ---- */
+
+struct tri_poller {
+    atomic_uint n_wake;
+};
+
+struct world_worker {
+    struct tri_worker worker;
+    struct tri_worker *list[1];
+    struct tri_runtime rt;
+    struct tri_poller poller;
+    struct tri_task task;
+    struct tri_frame frame;
+    tr_time now;
+};
+
+static struct world_worker *mine(void)
+{
+    return (struct world_worker *)(void *)tri_tls_worker;
+}
+
+static tr_time backend_now(struct tri_backend *b)
+{
+    (void)b;
+    return mine()->now;
+}
+
+tr_time tr_now(void)
+{
+    return mine()->now;
+}
+
+static uint64_t backend_random(struct tri_backend *b)
+{
+    (void)b;
+    return 0;
+}
+
+static int poller_wait(struct tri_poller *p, tr_time deadline, struct tri_event *ev, unsigned max)
+{
+    (void)ev;
+    (void)max;
+    if (deadline == TR_NOW)
+        return 0; /* no descriptors */
+    while (atomic_exchange(&p->n_wake, 0) == 0)
+        if (tri_futex_wait(&p->n_wake, 0, deadline) < 0) {
+            mine()->now = deadline + TR_MS(1); /* the next tick of the wheel is over, too */
+            break;
+        }
+    return 0;
+}
+
+static void poller_wake(struct tri_poller *p)
+{
+    atomic_store(&p->n_wake, 1);
+    tri_futex_wake(&p->n_wake, 1);
+}
+
+static const struct tri_backend_ops backend_ops = {
+    .name = "explored",
+    .now = backend_now,
+    .random = backend_random,
+    .poller_wait = poller_wait,
+    .poller_wake = poller_wake,
+};
+
+static struct tri_backend backend = { &backend_ops };
+
+/* In tri_worker_switch(): nothing is to be run. Returns when the task is. */
+void explore_idle(void)
+{
+    struct world_worker *w = mine();
+    struct tri_actor *a;
+
+    while (!(a = tri_worker_pick(&w->worker)))
+        tri_idle(&w->worker);
+    check(a == &w->task.a);
+    tri_worker_run_task(&w->worker, &w->task);
+}
+
+struct world_worker *world_worker_new(enum tri_wakee_kind kind, uint16_t seat)
+{
+    struct world_worker *w = tri_mem_alloc_lines(sizeof *w);
+
+    check(tri_deque_init(&w->worker.fresh) == 0 && tri_deque_init(&w->worker.hot) == 0);
+    check(tri_runq_reserve(&w->worker.own) == 0);
+    w->list[0] = &w->worker;
+    w->rt.backend = &backend;
+    w->rt.n_worker = 1;
+    w->rt.workers = w->list;
+    w->rt.virtual_time = true; /* no napping */
+    w->now = TR_S(1);
+    w->worker.rt = &w->rt;
+    w->worker.poller = &w->poller;
+    w->worker.seat = seat;
+    w->worker.budget = TRI_BUDGET;
+    tri_wheel_init(&w->worker.wheel, w->now);
+    w->frame.task = &w->task;
+    w->task.frame = &w->frame;
+    w->task.movable = kind == TRI_KIND_MOVABLE;
+    w->task.name = "explored";
+    atomic_init(&w->task.a.wakee.kind, (unsigned char)kind);
+    atomic_init(&w->task.a.wakee.word, TRI_READY);
+    atomic_init(&w->task.a.home, &w->worker);
+    return w;
+}
+
+void world_worker_enter(struct world_worker *w)
+{
+    tri_tls_worker = &w->worker;
+    w->worker.task = &w->task;
+}
+
+void world_worker_leave(void)
+{
+    tri_tls_worker = NULL;
+}
+
+struct tri_wakee *world_worker_wakee(struct world_worker *w)
+{
+    return &w->task.a.wakee;
+}
+
+void world_worker_free(struct world_worker *w)
+{
+    if (!w)
+        return;
+    tri_runq_fini(&w->worker.own);
+    tri_deque_fini(&w->worker.fresh);
+    tri_deque_fini(&w->worker.hot);
+    free(w);
+}
+
+/* ---- once: each thread's parker, which it keeps for ever ---- */
+
+static bool at_once(tr_arm *arm)
+{
+    (void)arm;
+    return true;
+}
+
+static const struct tri_arm_ops at_once_ops = { .what = "at once", .attempt = at_once };
+
+static void get_parker(void)
+{
+    tr_arm arm = { .ops = &at_once_ops };
+
+    check(tri_wait_blocking(&arm, TR_NEVER, NULL) == 0);
+}
+
+static void nothing(void)
+{
+}
+
+const struct explore_case world_warm_up = {
+    .name = "warm-up",
+    .setup = nothing,
+    .thread = { get_parker, get_parker, get_parker },
+    .finish = nothing,
+};
+

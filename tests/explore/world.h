@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * world.h - a worker with one started task, for a thread of a case to be: its waits are those of
+ * a task, with the real inbox, queues, picking and sleeping of lib/sched.
+ */
+#ifndef TESTS_EXPLORE_WORLD_H
+#define TESTS_EXPLORE_WORLD_H
+
+#include "sched/worker.h"
+
+struct world_worker;
+
+/* In the setup. @kind: TRI_KIND_TASK or TRI_KIND_MOVABLE. @seat: see sched/worker.h. */
+struct world_worker *world_worker_new(enum tri_wakee_kind kind, uint16_t seat);
+/* First and last in the thread that is this worker. */
+void world_worker_enter(struct world_worker *w);
+void world_worker_leave(void);
+/* The task's. */
+struct tri_wakee *world_worker_wakee(struct world_worker *w);
+/* In the finish. NULL: nothing. */
+void world_worker_free(struct world_worker *w);
+
+#endif /* TESTS_EXPLORE_WORLD_H */
