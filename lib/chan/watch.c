@@ -34,6 +34,7 @@
 
 #include "base/assert.h"
 #include "chan/watch.h"
+#include "sched/runtime.h"
 
 /* ---- life ---- */
 
