@@ -92,6 +92,12 @@ void tri_scope_cancel(struct tri_scope *s)
     absent(__func__);
 }
 
+void tri_scope_timer_fired(struct tri_timer *t)
+{
+    (void)t;
+    absent(__func__);
+}
+
 void tri_actor_cancel(struct tri_actor *a)
 {
     (void)a;

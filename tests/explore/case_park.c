@@ -73,7 +73,9 @@ static bool withdraw(tr_arm *arm, struct tri_waiter *w)
     return false;
 }
 
-static const struct tri_arm_ops ops = { "gate", attempt, enroll, withdraw, NULL };
+static const struct tri_arm_ops ops = {
+    .what = "gate", .attempt = attempt, .enroll = enroll, .withdraw = withdraw,
+};
 
 static void grow(void)
 {

@@ -31,10 +31,16 @@ tests_explore_libexplored_la_SOURCES = \
     lib/base/wheel.c \
     lib/chan/mpsc.c \
     lib/chan/mpsc_block.c \
+    lib/chan/mpsc_end.c \
+    lib/chan/mpsc_line.c \
+    lib/chan/mpsc_locked.c \
+    lib/chan/mpsc_permit.c \
     lib/chan/mpsc_rx.c \
     lib/chan/mpsc_tx.c \
     lib/chan/oneshot.c \
     lib/chan/watch.c \
+    lib/chan/watch_wait.c \
+    lib/combine/deadline.c \
     lib/combine/select.c \
     lib/sched/deque.c \
     lib/sched/idle.c \
