@@ -21,6 +21,7 @@ bench_troupe_bench_SOURCES = \
     bench/limits.c \
     bench/mpsc.c \
     bench/pingpong.c \
+    bench/queues.c \
     bench/server.c \
     bench/tasks.c \
     bench/threads.c \

@@ -285,17 +285,11 @@ void tri_txline_serve_and_release(struct tri_mpsc *c)
 
 /* ---- these take it ---- */
 
-int tri_txline_send(struct tri_mpsc *c, uint64_t tail, void *m)
+static int send_among_permits(struct tri_mpsc *c, void *m)
 {
     struct tri_wakes wakes;
     int r;
 
-    if (tail & TRI_RX_SHUT)
-        return -EPIPE;
-    if (tail & TRI_TX_LOCKED)
-        return tri_locked_send(c, m);
-    if (tail & TRI_TX_WAITING) /* the line comes first */
-        return -EAGAIN;
     tri_wakes_init(&wakes);
     tri_lock_acquire(&c->lock);
     r = begin_locked(c, 1);
@@ -303,6 +297,18 @@ int tri_txline_send(struct tri_mpsc *c, uint64_t tail, void *m)
         send_locked(c, m, &wakes);
     end_locked(c, &wakes);
     return r;
+}
+
+int tri_txline_send(struct tri_mpsc *c, void *m)
+{
+    const uint64_t t = load_tail(c);
+    int r = -EAGAIN;
+
+    if (t & TRI_TX_LOCKED)
+        return tri_locked_send(c, m);
+    if ((t & TRI_TX_PERMITS) && !(t & TRI_TX_WAITING)) /* else the line comes first */
+        r = send_among_permits(c, m);
+    return r == -EAGAIN ? tri_mpsc_overflow(c, m) : r;
 }
 
 int tri_txline_reserve(struct tri_mpsc *c, uint32_t n)

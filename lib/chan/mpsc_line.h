@@ -15,10 +15,11 @@ static inline bool tri_mpsc_is_near(const struct tri_mpsc *c, uint64_t pos, uint
     return (int64_t)(pos - head) < (int64_t)c->capacity;
 }
 
-/* A send that found the fast path closed, by the flags in @tail. Returns: 0; -EAGAIN; -EPIPE. */
-int tri_txline_send(struct tri_mpsc *c, uint64_t tail, void *m);
+/* A send that could not go the fast path. Returns: 0 or an enum tr_mpsc_sent; -EAGAIN; -EPIPE;
+ * -ENOBUFS. */
+int tri_txline_send(struct tri_mpsc *c, void *m);
 
-/* The same in a locked channel; or an enum tr_mpsc_sent. */
+/* The same in a locked channel. */
 int tri_locked_send(struct tri_mpsc *c, void *m);
 
 /* What becomes of @m where there is no place for it: -EAGAIN, -ENOBUFS, TR_SENT_DROPPED. */

@@ -50,15 +50,7 @@ static int send_unbounded(struct tri_mpsc *c, void *m)
     return r;
 }
 
-/* The fast path was closed, by the flags in @tail. */
-static inline int refuse(struct tri_mpsc *c, uint64_t tail, void *m)
-{
-    if (tri_unlikely(tail & (TRI_TX_PERMITS | TRI_TX_LOCKED)))
-        return tri_txline_send(c, tail, m);
-    return tail & TRI_RX_SHUT ? -EPIPE : -EAGAIN;
-}
-
-/* Returns: 0; -EAGAIN: full, or others wait; -EPIPE; -ENOMEM. */
+/* Returns: 0; -EAGAIN: not on the fast path; -EPIPE; -ENOMEM. */
 static inline __attribute__((always_inline)) int send_now_inline(struct tri_mpsc *c, void *m)
 {
     struct tri_mpsc_tx_side *tx = tri_mpsc_tx(c);
@@ -70,7 +62,7 @@ static inline __attribute__((always_inline)) int send_now_inline(struct tri_mpsc
     t = atomic_load_explicit(&tx->tail, memory_order_relaxed);
     do {
         if (tri_unlikely(t & CLOSED_FAST_PATH))
-            return refuse(c, t, m);
+            return t & TRI_RX_SHUT ? -EPIPE : -EAGAIN;
         if (tri_unlikely(!has_room(c, t >> TRI_POS_SHIFT)))
             return -EAGAIN;
         /* acquire: the wakee, set before RX_PARKED. The claim itself publishes nothing. */
@@ -85,7 +77,7 @@ int tri_mpsc_send_now(struct tri_mpsc *c, void *m)
 {
     int r = send_now_inline(c, m);
 
-    return r == -EAGAIN && c->more_at > 0 ? tri_mpsc_overflow(c, m) : r;
+    return r == -EAGAIN && c->more_at > 0 ? tri_txline_send(c, m) : r;
 }
 
 /* ---- the arm ---- */
