@@ -143,7 +143,7 @@ static const struct explore_broken broken[] = {
 
 const struct explore_case explore_inbox_cases[] = {
     { "inbox, 1 pusher", setup, { take_2, push_0 }, finish, EXPLORE_ALL, EXPLORE_ALL, broken },
-    { "inbox, 2 pushers", setup, { take_3, push_0, push_1 }, finish, 3, EXPLORE_ALL, NULL },
-    { "inbox, rouse", setup, { take_2, push_0, rouse }, finish, 3, EXPLORE_ALL, NULL },
+    { "inbox, 2 pushers", setup, { take_3, push_0, push_1 }, finish, 3, 4, NULL },
+    { "inbox, rouse", setup, { take_2, push_0, rouse }, finish, 3, 4, NULL },
     { 0 },
 };

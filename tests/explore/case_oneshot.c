@@ -197,7 +197,7 @@ static const struct explore_broken broken_close[] = {
 const struct explore_case explore_oneshot_cases[] = {
     { "oneshot, send x recv", setup, { send_one, recv_value }, finish, EXPLORE_ALL, EXPLORE_ALL,
       broken },
-    { "oneshot, send x recv in a task", setup_task, { send_one, recv_value }, finish, 3, EXPLORE_ALL,
+    { "oneshot, send x recv in a task", setup_task, { send_one, recv_value }, finish, 3, 4,
       NULL },
     { "oneshot, close x recv", setup, { close_tx, recv_end }, finish, EXPLORE_ALL, EXPLORE_ALL,
       NULL },
@@ -206,7 +206,7 @@ const struct explore_case explore_oneshot_cases[] = {
     { "oneshot, send x recv, recv", setup, { send_one, recv_twice }, finish, EXPLORE_ALL, EXPLORE_ALL,
       NULL },
     { "oneshot, send x recv, recv in a task", setup_task, { send_one, recv_twice }, finish, 3,
-      EXPLORE_ALL, NULL },
+      4, NULL },
     { "oneshot, send x shut, recv", setup, { send_one, shut_and_recv }, finish, EXPLORE_ALL,
       EXPLORE_ALL, NULL },
     { "oneshot, send x try, close", setup, { send_one, try_and_close }, finish, EXPLORE_ALL,
@@ -216,8 +216,8 @@ const struct explore_case explore_oneshot_cases[] = {
     { "oneshot, close x close", setup, { close_tx, close_rx }, finish, EXPLORE_ALL, EXPLORE_ALL,
       NULL },
     { "oneshot, shut, close x closed", setup_task, { shut_and_close, await_closed }, finish, 3,
-      EXPLORE_ALL, NULL },
+      4, NULL },
     { "oneshot, shut, close x closed with a deadline", setup_task,
-      { shut_and_close, await_closed_a_while }, finish, 3, EXPLORE_ALL, NULL },
+      { shut_and_close, await_closed_a_while }, finish, 3, 4, NULL },
     { 0 },
 };

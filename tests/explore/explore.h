@@ -65,6 +65,9 @@ struct explore_case {
     const struct explore_broken *broken;   /* ends with { 0 }; NULL: none */
 };
 
+/* The lists of a program, and NULL. */
+extern const struct explore_case *const explore_lists[];
+
 /* The cases of each file; each list ends with { 0 }. */
 extern const struct explore_case explore_lock_cases[];
 extern const struct explore_case explore_park_cases[];

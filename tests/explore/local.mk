@@ -1,7 +1,20 @@
-# The explorer: tests/explore/explore. The sources below are compiled once more for it, in a way
-# of their own, whatever the build's sanitizer: see docs/design/exploration.md.
-stress_tests += tests/explore/explore
-tests_explore_explore_SOURCES = \
+# The explorer: three programs with cases of their own. The sources of the library are compiled once
+# more for it, in a way of their own, whatever the build's sanitizer: docs/design/exploration.md.
+explore_tests = \
+    tests/explore/explore_channels \
+    tests/explore/explore_queues \
+    tests/explore/explore_tasks
+stress_tests += $(explore_tests)
+tests_explore_explore_channels_CFLAGS = $(EXPLORE_CFLAGS)
+tests_explore_explore_channels_LDADD = tests/explore/libexplored.la
+tests_explore_explore_queues_CFLAGS = $(EXPLORE_CFLAGS)
+tests_explore_explore_queues_LDADD = tests/explore/libexplored.la
+tests_explore_explore_tasks_CFLAGS = $(EXPLORE_CFLAGS)
+tests_explore_explore_tasks_LDADD = tests/explore/libexplored.la
+EXPLORE_CFLAGS = -pthread $(TR_CFLAGS)
+
+check_LTLIBRARIES += tests/explore/libengine.la
+tests_explore_libengine_la_SOURCES = \
     tests/explore/engine.h tests/explore/explore.h \
     tests/explore/kernel.c \
     tests/explore/memory.c \
@@ -9,9 +22,8 @@ tests_explore_explore_SOURCES = \
     tests/explore/steps.c \
     tests/explore/threads.c \
     lib/sched/context.c lib/sched/switch-aarch64.S lib/sched/switch-x86_64.S
-tests_explore_explore_CFLAGS = -pthread $(TR_CFLAGS)
-tests_explore_explore_CCASFLAGS = $(AM_CCASFLAGS)
-tests_explore_explore_LDADD = tests/explore/libexplored.la
+tests_explore_libengine_la_CFLAGS = $(EXPLORE_CFLAGS)
+tests_explore_libengine_la_CCASFLAGS = $(AM_CCASFLAGS)
 
 check_LTLIBRARIES += tests/explore/libexplored.la
 tests_explore_libexplored_la_SOURCES = \
@@ -49,5 +61,6 @@ tests_explore_libexplored_la_SOURCES = \
     lib/sched/wait.c \
     lib/sched/worker.c
 # The sanitizer's calls without the sanitizer: steps.c has them.
-tests_explore_libexplored_la_CFLAGS = -pthread $(TR_CFLAGS) -fsanitize=thread \
+tests_explore_libexplored_la_LIBADD = tests/explore/libengine.la
+tests_explore_libexplored_la_CFLAGS = $(EXPLORE_CFLAGS) -fsanitize=thread \
     -include $(top_srcdir)/tests/explore/force.h

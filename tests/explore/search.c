@@ -7,10 +7,10 @@
  * no place to choose at; which ones these are is found out by the runs: when another word turns
  * out to be shared the search begins again.
  *
- *     explore                    all cases; TR_FULL=1: with the full bounds
- *     explore NAME               one
- *     explore NAME SCHEDULE      one run of it, each step printed
- *     explore NAME/WHAT ...      the same of a broken variant
+ *     explore_x                    all cases of the program; TR_FULL=1: with the full bounds
+ *     explore_x NAME               one
+ *     explore_x NAME SCHEDULE      one run of it, each step printed
+ *     explore_x NAME/WHAT ...      the same of a broken variant
  */
 #include "config.h"
 
@@ -53,6 +53,7 @@ static unsigned n_replay, at_replay;
 static jmp_buf out;
 static char why[512];
 
+static const char *program;
 static unsigned n_test, n_bad;
 
 /* ---- for the other files ---- */
@@ -206,7 +207,7 @@ static bool parse_schedule(const char *text)
 /* Repeats the schedule of the last run and prints its steps. */
 static void print_failure(const struct explore_case *c)
 {
-    printf("# %s\n# to see it again: explore '%s' ", why, c->name);
+    printf("# %s\n# to see it again: %s '%s' ", why, program, c->name);
     print_schedule();
     memcpy(replay, legs, sizeof legs);
     n_replay = n_leg;
@@ -260,15 +261,10 @@ static void explore_broken_one(const struct explore_case *c, const struct explor
     (void)fflush(stdout);
 }
 
-static const struct explore_case *const lists[] = {
-    explore_lock_cases,    explore_park_cases, explore_inbox_cases,     explore_deque_cases,
-    explore_oneshot_cases, explore_mpsc_cases, explore_mpsc_wait_cases, explore_watch_cases,
-};
-
 static const struct explore_case *find(const char *name)
 {
-    for (unsigned i = 0; i < sizeof lists / sizeof lists[0]; i++)
-        for (const struct explore_case *c = lists[i]; c->name; c++)
+    for (unsigned i = 0; explore_lists[i]; i++)
+        for (const struct explore_case *c = explore_lists[i]; c->name; c++)
             if (strcmp(c->name, name) == 0)
                 return c;
     return NULL;
@@ -336,8 +332,8 @@ static int explore_main(int argc, char **argv)
     printf("# sequentially consistent interleavings; %s bounds\n", full ? "full" : "quick");
     if (one)
         explore_all_of(one, full);
-    for (unsigned i = 0; !one && i < sizeof lists / sizeof lists[0]; i++)
-        for (const struct explore_case *c = lists[i]; c->name; c++)
+    for (unsigned i = 0; !one && explore_lists[i]; i++)
+        for (const struct explore_case *c = explore_lists[i]; c->name; c++)
             explore_all_of(c, full);
     printf("1..%u\n", n_test);
     return n_bad == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -345,6 +341,7 @@ static int explore_main(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    program = argv[0];
     catch_signals();
     memory_setup();
     threads_setup();
