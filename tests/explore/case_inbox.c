@@ -100,7 +100,7 @@ static void take_3(void)
 
 static void overwrite(struct explore_op *op)
 {
-    if (explore_is(op, "tri_inbox_push", EXPLORE_CAS)) {
+    if (explore_is(op, "tri_inbox_push_chain", EXPLORE_CAS)) {
         op->ok = op->writes = true;
         op->next = op->next; /* whatever was there */
     }
@@ -128,7 +128,7 @@ static void leave_it_there(struct explore_op *op)
 
 static void relaxed_push(struct explore_op *op)
 {
-    if (explore_is(op, "tri_inbox_push", EXPLORE_CAS))
+    if (explore_is(op, "tri_inbox_push_chain", EXPLORE_CAS))
         op->order = __ATOMIC_RELAXED;
 }
 

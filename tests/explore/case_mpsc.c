@@ -251,7 +251,7 @@ static void one_look(struct explore_op *op)
 {
     if (explore_is(op, "has_room", EXPLORE_LOAD))
         stale_head = op->old;
-    if (explore_is(op, "may_send", EXPLORE_LOAD) && op->order == __ATOMIC_SEQ_CST &&
+    if (explore_is(op, "fits", EXPLORE_LOAD) && op->order == __ATOMIC_SEQ_CST &&
         explore_self() == 0)
         op->old = stale_head;
 }
@@ -285,7 +285,7 @@ static void shut_unseen(struct explore_op *op)
 
 static void done_too_early(struct explore_op *op)
 {
-    if (explore_is(op, "is_done", EXPLORE_LOAD))
+    if (explore_is(op, "tri_txline_keeps", EXPLORE_LOAD))
         op->old = 1;
 }
 

@@ -224,7 +224,7 @@ static void revive(struct explore_op *op)
 static void one_look(struct explore_op *op)
 {
     /* The waiter joins the line by what it saw before it took the lock. */
-    if (!explore_is(op, "load_mark", EXPLORE_LOAD) || explore_self() != 0)
+    if (!explore_is(op, "tri_watch_mark", EXPLORE_LOAD) || explore_self() != 0)
         return;
     if (n_look++ % 2 == 1)
         op->old = first_mark;
@@ -233,7 +233,7 @@ static void one_look(struct explore_op *op)
 
 static void relaxed_publish(struct explore_op *op)
 {
-    if (explore_is(op, "publish", EXPLORE_EXCHANGE))
+    if (explore_is(op, "tri_watch_publish", EXPLORE_EXCHANGE))
         op->order = __ATOMIC_RELAXED;
 }
 
