@@ -35,6 +35,9 @@ script_tests += docs/man/check-man.sh
 check_PROGRAMS += docs/man/examples
 docs_man_examples_LDADD = $(LDADD_EXAMPLE)
 docs_man_examples_CFLAGS = $(CFLAGS_EXAMPLE)
+check_PROGRAMS += docs/man/examples_more
+docs_man_examples_more_LDADD = $(LDADD_EXAMPLE)
+docs_man_examples_more_CFLAGS = $(CFLAGS_EXAMPLE)
 
 EXTRA_DIST += $(wildcard $(srcdir)/docs/design/*.md)
 
@@ -52,6 +55,7 @@ guide_programs += docs/guide/step08
 guide_programs += docs/guide/step09
 guide_programs += docs/guide/step10
 guide_programs += docs/guide/broadcast
+guide_programs += docs/guide/joining
 guide_programs += docs/guide/failures
 guide_programs += docs/guide/deadlines
 guide_programs += docs/guide/threads
@@ -84,6 +88,8 @@ docs_guide_step10_LDADD = $(LDADD_EXAMPLE)
 docs_guide_step10_CFLAGS = $(CFLAGS_EXAMPLE)
 docs_guide_broadcast_LDADD = $(LDADD_EXAMPLE)
 docs_guide_broadcast_CFLAGS = $(CFLAGS_EXAMPLE)
+docs_guide_joining_LDADD = $(LDADD_EXAMPLE)
+docs_guide_joining_CFLAGS = $(CFLAGS_EXAMPLE)
 docs_guide_failures_LDADD = $(LDADD_EXAMPLE)
 docs_guide_failures_CFLAGS = $(CFLAGS_EXAMPLE)
 docs_guide_deadlines_LDADD = $(LDADD_EXAMPLE)

@@ -1,13 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # The man pages: each public function and macro is in one, each page has its sections in order,
-# groff has nothing to say about them, and their examples are in examples.c, which is compiled.
+# groff has nothing to say about them, and their examples are in examples.c or examples_more.c,
+# which are compiled.
 set -eu
 cd "${top_srcdir:-$(dirname "$0")/../..}"
 : "${TR_HEADERS:=$(find include -name '*.h')}"
 work=$(mktemp -d "${TMPDIR:-/tmp}/check-man.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 n=0
+cat docs/man/examples.c docs/man/examples_more.c >"$work/examples.c"
 
 # report STATUS NAME
 report()
@@ -58,7 +60,7 @@ strange_example()
         }
         if (best < m || !m) print m ? want[best + 1] : "no example"
         exit best < m || !m
-    }' docs/man/examples.c "$1"
+    }' "$work/examples.c" "$1"
 }
 
 sections='NAME SYNOPSIS DESCRIPTION RETURN VALUE ERRORS THREADS AND PROGRESS EXAMPLE SEE ALSO'
