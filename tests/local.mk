@@ -23,6 +23,7 @@ include $(top_srcdir)/tests/actor/local.mk
 include $(top_srcdir)/tests/bridge/local.mk
 include $(top_srcdir)/tests/io/local.mk
 include $(top_srcdir)/tests/observe/local.mk
+include $(top_srcdir)/tests/every/local.mk
 include $(top_srcdir)/tests/stress/local.mk
 include $(top_srcdir)/tests/explore/local.mk
 include $(top_srcdir)/tests/headers/local.mk

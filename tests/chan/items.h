@@ -22,7 +22,7 @@ static inline struct item item(uint32_t id)
     return (struct item){ id, ~id };
 }
 
-static void item_drop(struct item *m)
+static inline void item_drop(struct item *m)
 {
     if (m->id == 0)
         return;
