@@ -40,6 +40,8 @@ docs_man_examples_more_LDADD = $(LDADD_EXAMPLE)
 docs_man_examples_more_CFLAGS = $(CFLAGS_EXAMPLE)
 
 EXTRA_DIST += $(wildcard $(srcdir)/docs/design/*.md)
+# The tests that docs/design/semantics.md names are there.
+script_tests += docs/design/check-semantics.sh
 
 # The guide: its programs are built and run by make check, and compared with its chapters.
 guide_programs =

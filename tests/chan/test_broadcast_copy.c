@@ -238,6 +238,56 @@ TR_TEST(broadcast_copy, drop_function_may_use_the_channels)
     close_items();
 }
 
+/* A message whose drop function sends on the channel in which it lay. */
+struct ring {
+    unsigned n; /* 0: empty */
+};
+
+static unsigned n_ring_dropped;
+static tr_broadcast_tx ring_tx;
+static void ring_drop(struct ring *m);
+
+static int ring_clone(struct ring *dst, const struct ring *src)
+{
+    *dst = *src;
+    return 0;
+}
+
+TR_BROADCAST(ringb, struct ring, ring_clone, ring_drop);
+
+static void ring_drop(struct ring *m)
+{
+    struct ring next = { m->n - 1 };
+
+    if (m->n == 0)
+        return;
+    n_ring_dropped++;
+    m->n = 0;
+    if (next.n > 0)
+        check_eq(tr_broadcast_try_send(&ring_tx, &next), 1);
+}
+
+TR_TEST(broadcast_copy, drop_function_may_send_on_its_own_channel)
+{
+    struct ring m = { 3 };
+    ringb_tx t;
+    ringb_rx r;
+
+    need_eq(ringb_new(1, 0, &t, &r), 0);
+    ring_tx = t.end;
+    need_eq(ringb_try_send(&t, &m), 1);
+    m.n = 1;
+    need_eq(ringb_try_send(&t, &m), 1); /* drops 3, which sends 2 over it */
+    check_eq(n_ring_dropped, 2, "3, and the 1 that it wrote over");
+    check_eq(ringb_try_recv(&r, &m), -ESTALE);
+    check_eq(ringb_try_recv(&r, &m), 0);
+    check_eq(m.n, 2);
+    check_eq(n_ring_dropped, 3, "the original of 2, which sends 1");
+    ringb_rx_close(&r);
+    check_eq(n_ring_dropped, 4);
+    ringb_tx_close(&t);
+}
+
 /* ---- without memory ---- */
 
 TR_TEST(broadcast_copy, without_memory_nothing_is_made_and_nothing_lost)

@@ -317,6 +317,8 @@ TR_TEST(mpsc, unbounded_channel_takes_and_counts_across_block_borders)
         next += counts[i];
     }
     itemq_tx_close(&tx);
+    check_eq(itemq_len(&rx), 0, "the end is no message");
     check_eq(itemq_try_recv(&rx, &(struct item){ 0 }), -EPIPE);
+    check_eq(itemq_len(&rx), 0);
     close_channel();
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "chan/items.h"
 #include "chan/mpsc.h"
@@ -111,6 +112,118 @@ STEP_TEST(mpsc_forms, thread_blocks_on_a_task)
     check_eq(id, N_MESSAGE);
     pthread_join(thread, NULL);
     close_channel();
+}
+
+static void *receive_in_order(void *unused)
+{
+    struct item m;
+    uint32_t id = 0;
+
+    (void)unused;
+    while (itemq_blocking_recv(&rx, TR_NEVER, &m) == 0)
+        check_eq(m.id, ++id);
+    return (void *)(uintptr_t)id;
+}
+
+STEP_TEST(mpsc_forms, task_sends_to_a_thread_that_blocks)
+{
+    pthread_t thread;
+    void *n;
+
+    open_channel(2);
+    need_eq(pthread_create(&thread, NULL, receive_in_order, NULL), 0);
+    for (uint32_t id = 1; id <= N_MESSAGE; id++) {
+        struct item m = item(id);
+
+        need_eq(itemq_send(&tx, &m, TR_NEVER), 0);
+    }
+    itemq_tx_close(&tx);
+    pthread_join(thread, &n);
+    check_eq((uintptr_t)n, N_MESSAGE);
+    close_channel();
+}
+
+static atomic_uint n_returned; /* sends */
+
+static void *send_and_count(void *arg)
+{
+    for (uint32_t id = 1; id <= N_MESSAGE; id++) {
+        struct item m = item(id);
+
+        check_eq(itemq_blocking_send(arg, &m, TR_NEVER), 0);
+        atomic_store(&n_returned, id);
+    }
+    return NULL;
+}
+
+static void check_len(size_t capacity)
+{
+    unsigned n_received = 0, bad = 0;
+    pthread_t thread;
+    struct item m;
+
+    atomic_store(&n_returned, 0);
+    open_channel(capacity);
+    need_eq(pthread_create(&thread, NULL, send_and_count, &tx), 0);
+    while (n_received < N_MESSAGE) {
+        unsigned n = atomic_load(&n_returned);
+
+        bad += itemq_len(&rx) + n_received < n;
+        n_received += itemq_try_recv(&rx, &m) == 0;
+    }
+    check_eq(bad, 0);
+    check_eq(itemq_len(&rx), 0);
+    pthread_join(thread, NULL);
+    close_channel();
+}
+
+TR_TEST(mpsc_forms, len_counts_every_send_that_has_returned)
+{
+    check_len(3);
+    check_len(TR_UNBOUNDED);
+}
+
+/* ---- a thread that is all but gone ---- */
+
+static pthread_key_t late_key;
+
+/* The destructor of a key: puts itself off, until those of the library's keys have run. */
+static void send_late(void *round)
+{
+    if (++*(unsigned *)round < 3)
+        check_eq(pthread_setspecific(late_key, round), 0);
+    else
+        put(2);
+}
+
+static void *send_and_exit(void *round)
+{
+    put(1);
+    check_eq(pthread_setspecific(late_key, round), 0);
+    return NULL;
+}
+
+STEP_TEST(mpsc_forms, thread_whose_own_storage_is_gone_wakes_a_task)
+{
+    static const size_t capacities[] = { 2, TR_UNBOUNDED };
+
+    need_eq(pthread_key_create(&late_key, send_late), 0);
+    for (unsigned i = 0; i < TR_LEN(capacities); i++) {
+        unsigned round = 0;
+        pthread_t thread;
+        struct item m;
+
+        open_channel(capacities[i]);
+        need_eq(pthread_create(&thread, NULL, send_and_exit, &round), 0);
+        for (uint32_t id = 1; id <= 2; id++) {
+            need_eq(itemq_recv(&rx, TR_NEVER, &m), 0);
+            check_eq(m.id, id);
+        }
+        pthread_join(thread, NULL);
+        check_eq(round, 3);
+        close_channel();
+    }
+    pthread_key_delete(late_key);
 }
 
 TR_TEST(mpsc_forms, blocking_forms_keep_their_deadline)

@@ -305,6 +305,37 @@ STEP_TEST(mpsc_wait, receive_until_drain_ends_by_the_drain)
     close_channel();
 }
 
+TR_TASK(many_receiver, struct job, job_drop);
+
+static int many_receiver(struct job *j)
+{
+    *j->ret_result = (int)itemq_recv_many(&rx, 4, j->deadline, j->ret_left);
+    return 0;
+}
+
+STEP_TEST(mpsc_wait, cancelled_recv_many_has_taken_nothing)
+{
+    struct job j = { .deadline = TR_NEVER, .ret_result = &result[0], .ret_left = left };
+    struct item m = item(3);
+    tr_task t;
+
+    need_eq(itemq_new(4, &tx, &rx), 0);
+    result[0] = 100;
+    need_eq(many_receiver_spawn(root, &j, &(struct tr_task_opts){ .ret_task = &t }), 0);
+    step_until(is_rx_parked());
+    tr_task_abort(&t);
+    step_until(result[0] != 100);
+    check_eq(result[0], -ECANCELED);
+    check_eq(itemq_try_send(&tx, &m), 0);
+    m = item(4);
+    check_eq(itemq_try_send(&tx, &m), 0);
+    check_eq(itemq_recv_many(&rx, 4, TR_NOW, left), 2);
+    check_eq(left[0].id, 3);
+    check_eq(left[1].id, 4);
+    tr_task_close(&t);
+    close_channel();
+}
+
 STEP_TEST(mpsc_wait, recv_many_takes_what_is_there)
 {
     struct item got[8] = { { 0 } };

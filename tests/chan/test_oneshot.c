@@ -117,6 +117,8 @@ TR_TEST(oneshot, shut_delivers_an_earlier_value)
     answer_rx_shut(&rx);
     check_eq(answer_try_recv(&rx, &got), 0);
     check_eq(got.id, 5);
+    answer_rx_shut(&rx); /* nothing is left to refuse */
+    check_eq(answer_try_recv(&rx, &got), -EPIPE);
     close_channel();
     check_eq(n_dropped, 0);
 }

@@ -80,6 +80,14 @@ TR_TEST(watch, several_sends_give_one_change)
     check_eq(n_not_dropped_once(3), 0);
 }
 
+TR_TEST(watch, an_equal_value_is_a_change)
+{
+    check_eq(send_id(1), 0);
+    check(itemw_has_changed(&rx));
+    check_eq(itemw_blocking_changed(&rx, TR_NOW), 0);
+    close_channel();
+}
+
 TR_TEST(watch, get_marks_as_seen)
 {
     check_eq(send_id(2), 0);
@@ -360,6 +368,18 @@ STEP_TEST(watch, get_after_wait_for_gives_the_very_value)
     check_eq(send_id(3), 0);
     check_eq(itemw_get(&rx), w.accepted);
     check_eq(itemw_get(&rx)->id, 3, "and the next call the newest");
+    close_channel();
+}
+
+STEP_TEST(watch, wait_for_has_seen_what_it_looked_at)
+{
+    struct want w = { .at_least = 9 };
+
+    check_eq(send_id(2), 0);
+    check_eq(itemw_wait_for(&rx, is_enough, &w, TR_NOW), -ETIMEDOUT);
+    check_ge(w.n_asked, 1);
+    check(!itemw_has_changed(&rx));
+    check_eq(itemw_changed(&rx, TR_NOW), -ETIMEDOUT);
     close_channel();
 }
 

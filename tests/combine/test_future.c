@@ -229,3 +229,85 @@ TR_TEST(future, a_plain_thread_awaits)
     check_eq(tr_blocking_await(&s.f, TR_NEVER), 7);
     pthread_join(thread, NULL);
 }
+
+/* ---- how often a wake is worth a look ---- */
+
+TR_TASK(awaits, struct shared *, tr_nodrop);
+
+static int awaits(struct shared **s)
+{
+    return tr_await(&(*s)->f, TR_NEVER);
+}
+
+static unsigned n_self; /* last looks of a slice that wake their own task twice */
+
+static bool wakes_itself(tr_future *f, const tr_waker *waker)
+{
+    bool done = shared_poll(f, waker);
+
+    if (waker && n_self > 0) {
+        n_self--;
+        tr_waker_wake(*waker);
+        tr_waker_wake(*waker);
+    }
+    return done;
+}
+
+/* The looks at @s that come of @n_wake wakes before its task has run. */
+static unsigned looks_after(struct shared *s, unsigned n_wake)
+{
+    unsigned before = s->n_poll;
+
+    for (unsigned i = 0; i < n_wake; i++)
+        tr_waker_wake(s->waiter);
+    for (unsigned i = 0; i < 10; i++)
+        check_eq(tr_yield(), 0);
+    return s->n_poll - before;
+}
+
+STEP_TEST(future, wakes_before_a_slice_are_one_and_those_in_it_one_more)
+{
+    struct shared s = SHARED, *arg = &s;
+    tr_task t = { NULL };
+    unsigned one;
+    tr_waker w;
+
+    s.f.poll = wakes_itself;
+    need_eq(awaits_spawn(root, &arg, &(struct tr_task_opts){ .ret_task = &t }), 0);
+    step_until(s.n_kept == 1);
+    check_eq(looks_after(&s, 0), 0, "none without a wake");
+    one = looks_after(&s, 1);
+    check_ge(one, 1);
+    check_eq(looks_after(&s, 5), one);
+    n_self = 1;
+    check_eq(looks_after(&s, 1), 2 * one);
+    w = s.waiter;
+    complete(&s);
+    need_eq(tr_task_join(&t, TR_NEVER, NULL), 0);
+    s.waiter = w;
+    check_eq(looks_after(&s, 5), 0, "after its end they do nothing");
+}
+
+TR_MPSC(numberq, int, tr_nodrop);
+
+TR_TEST(future, a_late_wake_does_not_end_another_wait_of_the_thread)
+{
+    struct shared s = SHARED;
+    numberq_tx tx;
+    numberq_rx rx;
+    tr_time until;
+    int n;
+
+    need_eq(numberq_new(1, &tx, &rx), 0);
+    s.f.forget = NULL;
+    for (unsigned i = 0; i < 3; i++) {
+        check_eq(tr_blocking_await(&s.f, tr_after(TR_MS(1))), -ETIMEDOUT);
+        tr_waker_wake(s.waiter); /* nobody waits for it now */
+        until = tr_after(TR_MS(2));
+        check_eq(numberq_blocking_recv(&rx, until, &n), -ETIMEDOUT);
+        check_ge(tr_now(), until);
+    }
+    numberq_tx_close(&tx);
+    check_eq(numberq_blocking_recv(&rx, TR_NEVER, &n), -EPIPE);
+    numberq_rx_close(&rx);
+}

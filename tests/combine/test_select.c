@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "mem/alloc.h"
 #include "sched/kit.h"
 
 TR_SUITE(select, .init = kit_listen, .timeout = 30);
@@ -64,6 +65,7 @@ STEP_TEST(select, no_arm_at_all_is_misuse)
     check_eq(tr_select(TR_NEVER, NULL, 0), -EINVAL);
     check_eq(tr_select(TR_NEVER, arms, 3), -EINVAL, "all disabled");
     check_eq(tr_select_first(TR_NEVER, arms, 3), -EINVAL);
+    check_eq(tr_select(TR_NOW, arms, 3), -EINVAL, "and not a timeout");
     arms[0] = itemq_recv_arm(NULL, NULL);
     arms[1] = itemq_send_arm(NULL, NULL);
     arms[2] = tr_task_join_arm(NULL);
@@ -636,4 +638,23 @@ STEP_TEST(select, sixty_four_arms_work)
     }
     for (unsigned i = 0; i < 64; i++)
         pair_close(&p[i]);
+}
+
+STEP_TEST(select, waiting_asks_for_no_memory)
+{
+    struct pair a = pair_new(1), b = pair_new(1);
+    struct item m = { 1 }, n = { 2 }, got;
+    tr_arm arms[3] = { itemq_recv_arm(&a.rx, &got), itemq_send_arm(&b.tx, &n),
+                       tr_deadline_arm(TR_NEVER) };
+
+    need_eq(itemq_try_send(&b.tx, &m), 0); /* full: it stands in line */
+    check_eq(tr_select(tr_after(TR_MS(1)), arms, 3), -ETIMEDOUT);
+    tri_mem_fail_at(1);
+    for (unsigned i = 0; i < 3; i++)
+        check_eq(tr_select(tr_after(TR_MS(1)), arms, 3), -ETIMEDOUT);
+    check(!tri_mem_has_failed());
+    tri_mem_fail_at(0);
+    pair_close(&a);
+    pair_close(&b);
+    check_eq(n_dropped, 1);
 }

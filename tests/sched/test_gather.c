@@ -254,6 +254,23 @@ VIRTUAL_TEST(gather, a_handle_and_the_scope_both_have_the_result)
     check_eq(n_told[TR_EVENT_FAILED], 0);
 }
 
+VIRTUAL_TEST(gather, handles_give_the_results_in_the_order_of_the_spawns)
+{
+    tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
+    tr_time born = tr_now();
+    tr_task t[3];
+    int r = 0;
+
+    t[0] = start(&s, TR_MS(30), 1);
+    t[1] = start(&s, TR_MS(10), 2);
+    t[2] = start(&s, TR_MS(20), 3);
+    for (int i = 0; i < 3; i++) {
+        need_eq(tr_task_join(&t[i], TR_NEVER, &r), 0);
+        check_eq(r, i + 1);
+    }
+    check_eq(tr_now() - born, TR_MS(30), "they ran together");
+}
+
 struct poke {
     tr_scope *s;
 };

@@ -360,6 +360,50 @@ STEP_TEST(scope, cancel_reaches_the_bottom_of_fifty_nested_scopes)
     check_eq(n_dropped, 50);
 }
 
+STEP_TEST(scope, cancel_reaches_the_bottom_of_a_thousand_nested_scopes)
+{
+    tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
+
+    need_eq(spawn_keyed(&s, 1000, nest, 0), 0);
+    step_until(n_run == 1000);
+    tr_scope_cancel(&s);
+    check_eq(tr_scope_join(&s, TR_NEVER), 0);
+    check_eq(n_ended, 1000);
+    check_eq(n_dropped, 1000);
+}
+
+static tr_scope *inner;
+
+static int open_inner(struct arg *a)
+{
+    tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
+
+    (void)a;
+    if (spawn_keyed(&s, 5, sleep_for_ever, 0) < 0)
+        return -EIO;
+    inner = &s;
+    return tr_scope_join(&s, TR_NEVER);
+}
+
+STEP_TEST(scope, a_cancel_reaches_all_below_at_once_and_neither_parent_nor_sibling)
+{
+    tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
+    tr_scope sibling TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
+    tr_task t = start_parked(&sibling, 1, sleep_for_ever), u = start_parked(&s, 2, open_inner);
+
+    need(inner);
+    check(!tr_scope_is_draining(inner));
+    tr_scope_cancel(&s);
+    check(tr_scope_is_draining(inner), "when the call returns");
+    check_eq(tr_yield(), 0, "the parent goes on");
+    check_eq(tr_scope_join(&s, TR_NEVER), 0);
+    check(is_parked(&t));
+    check(!tr_scope_is_draining(&sibling));
+    check(!tr_scope_is_draining(root));
+    tr_task_close(&t);
+    tr_task_close(&u);
+}
+
 /* A tree whose shape the seed draws: @key levels, up to three children each. */
 static unsigned shape;
 

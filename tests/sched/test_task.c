@@ -505,3 +505,19 @@ STEP_TEST(task, ids_are_never_used_again)
         same += id[i] == id[i - 1];
     check_eq(same, 0);
 }
+
+/* ---- memory ---- */
+
+STEP_TEST(task, a_small_task_asks_for_no_memory_once_another_has_ended)
+{
+    struct arg a = { 1, 0 };
+
+    need_eq(note_spawn(root, &a, NULL), 0);
+    need_eq(tr_scope_join(root, TR_NEVER), 0);
+    tri_mem_fail_at(1);
+    a.key = 1;
+    need_eq(note_spawn(root, &a, NULL), 0);
+    need_eq(tr_scope_join(root, TR_NEVER), 0);
+    check(!tri_mem_has_failed());
+    tri_mem_fail_at(0);
+}

@@ -176,6 +176,48 @@ STEP_TEST(task_cancel, a_thread_aborts_a_parked_task_and_lets_go_of_it)
     }
 }
 
+/* The drop function says on which thread it ran. */
+struct owned {
+    unsigned key; /* 0: empty */
+};
+
+static pthread_t dropped_on;
+
+static void owned_drop(struct owned *o)
+{
+    if (!o->key)
+        return;
+    dropped_on = pthread_self();
+    atomic_fetch_add(&n_dropped, 1);
+}
+
+TR_TASK(owned, struct owned, owned_drop);
+
+static int owned(struct owned *o)
+{
+    (void)o;
+    return tr_sleep(TR_NEVER);
+}
+
+STEP_TEST(task_cancel, the_drop_after_an_abort_from_a_thread_runs_on_the_worker)
+{
+    for (unsigned started = 0; started < 2; started++) {
+        struct owned o = { 1 };
+        pthread_t thread;
+        tr_task t;
+
+        need_eq(owned_spawn(root, &o, &(struct tr_task_opts){ .ret_task = &t }), 0);
+        if (started)
+            step_until(is_parked(&t));
+        need_eq(pthread_create(&thread, NULL, abort_and_close, &t), 0);
+        pthread_join(thread, NULL); /* the worker stands still meanwhile */
+        check_eq(n_dropped, started, "not by the thread");
+        need_eq(tr_scope_join(root, TR_NEVER), 0);
+        check_eq(n_dropped, started + 1);
+        check(pthread_equal(dropped_on, pthread_self()));
+    }
+}
+
 static int yield_twice(struct arg *a)
 {
     (void)a;

@@ -401,6 +401,27 @@ TR_TEST(notify, thread_blocks_until_it_is_notified)
     pthread_join(thread, NULL);
 }
 
+static unsigned plain; /* ordered by the notification alone */
+
+static void *write_and_notify(void *unused)
+{
+    (void)unused;
+    plain = 7;
+    tr_notify_one(&notify);
+    return NULL;
+}
+
+TR_TEST(notify, who_takes_a_stored_permit_sees_what_was_done_before_it)
+{
+    pthread_t thread;
+
+    need_eq(pthread_create(&thread, NULL, write_and_notify, NULL), 0);
+    while (tr_notify_try_wait(&notify) < 0)
+        sched_yield();
+    check_eq(plain, 7);
+    pthread_join(thread, NULL);
+}
+
 STEP_TEST(notify, blocking_forms_in_a_task_are_refused)
 {
     tr_notify_one(&notify);

@@ -424,3 +424,36 @@ TR_TEST(semaphore, thread_blocks_for_its_permits)
     pthread_join(thread, NULL);
     check_eq(tr_semaphore_available(&sem), 0);
 }
+
+/* ---- what is seen ---- */
+
+static unsigned plain[3]; /* ordered by the semaphore alone */
+
+static void *write_and_release(void *unused)
+{
+    (void)unused;
+    plain[0] = 1;
+    check_eq(tr_semaphore_release(&sem, 1), 0);
+    plain[1] = 2;
+    check_eq(tr_semaphore_release(&other, 1), 0);
+    plain[2] = 3;
+    tr_semaphore_close(&sem);
+    return NULL;
+}
+
+TR_TEST(semaphore, an_acquire_a_forget_and_a_refusal_see_what_was_done_before)
+{
+    pthread_t thread;
+
+    need_eq(pthread_create(&thread, NULL, write_and_release, NULL), 0);
+    while (tr_semaphore_try_acquire(&sem, 1) == -EAGAIN)
+        sched_yield();
+    check_eq(plain[0], 1);
+    while (tr_semaphore_forget(&other, 1) == 0)
+        sched_yield();
+    check_eq(plain[1], 2);
+    while (tr_semaphore_try_acquire(&sem, 1) != -EPIPE)
+        sched_yield();
+    check_eq(plain[2], 3);
+    pthread_join(thread, NULL);
+}
