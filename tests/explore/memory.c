@@ -36,8 +36,8 @@ struct vector {
 };
 
 struct cell {
-    uint64_t run;      /* the last one in which it was accessed */
-    unsigned threads;  /* that did, in that run */
+    uint64_t run;                    /* the last one in which it was accessed */
+    unsigned threads;                /* that did, in that run */
     uint64_t when[N_ACCESS][N_SELF]; /* clock << GRAIN | which of the bytes */
 };
 
