@@ -244,15 +244,14 @@ static void request_stays(struct explore_op *op)
 
 static void parked_unseen(struct explore_op *op)
 {
-    if (explore_is(op, "take_in", EXPLORE_LOAD) && op->kind == EXPLORE_LOAD)
+    if (explore_is(op, "take_in", EXPLORE_LOAD))
         op->old = 0;
 }
 
 static void no_poke(struct explore_op *op)
 {
-    if (explore_is(op, "tri_inbox_push_chain", EXPLORE_CAS)) {
+    if (explore_is(op, "tri_inbox_push_chain", EXPLORE_CAS))
         op->ok = op->writes = true; /* over the sleep mark, unseen */
-    }
 }
 
 static void armed_unseen(struct explore_op *op)
@@ -281,12 +280,12 @@ const struct explore_case explore_mpsc_wait_cases[] = {
       finish_queue, 2, 3, NULL },
     { "mpsc 1, movable tasks, send 2, close x recv", setup_movable_1,
       { send_2_close, recv_all_of_2 }, finish_queue, 2, 3, NULL },
-    { "mpsc 1, thread sends 2, close x task recv", setup_mixed_1, { send_2_close, recv_all_of_2 },
-      finish_queue, 2, 3, NULL },
+    { "mpsc 1, thread sends 2, close x task recv", setup_mixed_1,
+      { send_2_close, recv_all_of_2 }, finish_queue, 2, 3, NULL },
     { "mpsc 1, tasks, send 2, close x recv with a deadline", setup_tasks_1,
       { send_2_close, recv_a_while }, finish_queue, 1, 3, NULL },
-    { "mpsc 1, tasks, send 2, close x recv, close", setup_tasks_1, { send_2_close, recv_1_close },
-      finish_queue, 2, 3, NULL },
+    { "mpsc 1, tasks, send 2, close x recv, close", setup_tasks_1,
+      { send_2_close, recv_1_close }, finish_queue, 2, 3, NULL },
     { "mpsc 2, tasks, send 2, close x recv many", setup_tasks_2, { send_2_close, recv_some },
       finish_queue, 2, 3, NULL },
     { "mpsc 1, tasks, send 2, close x select recv", setup_tasks_1, { send_2_close, select_recv },
@@ -295,8 +294,8 @@ const struct explore_case explore_mpsc_wait_cases[] = {
       finish_queue, 1, 3, NULL },
     { "mpsc 1, tasks, send 2 x send x recv", setup_tasks_3,
       { send_2_close, send_1_close, recv_all }, finish_queue, 1, 2, NULL },
-    { "mailbox, post 2 x handler", setup_mailbox_alone, { post_2, handler }, finish_mailbox, 3, 3,
-      NULL },
+    { "mailbox, post 2 x handler", setup_mailbox_alone, { post_2, handler }, finish_mailbox,
+      3, 3, NULL },
     { "mailbox, post 2 x post x handler", setup_mailbox, { post_2, post_1, handler },
       finish_mailbox, 2, 2, broken_handler },
     { 0 },

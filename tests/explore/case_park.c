@@ -19,7 +19,6 @@ struct gate {
 
 static struct gate *gate;
 static struct world_worker *worker; /* NULL: the sleeper is a plain thread */
-static unsigned *told;              /* plain: a wake shows what was written before it */
 static uint64_t first_look; /* for one_look() */
 static unsigned n_look;
 static unsigned n_late;             /* waits that ended by their deadline */
@@ -27,7 +26,6 @@ static unsigned n_late;             /* waits that ended by their deadline */
 static void setup_thread(void)
 {
     gate = tri_mem_alloc(sizeof *gate);
-    told = tri_mem_alloc(sizeof *told);
     worker = NULL;
     n_late = n_look = 0;
 }
@@ -47,7 +45,6 @@ static void setup_movable(void)
 static void finish(void)
 {
     world_worker_free(worker);
-    free(told);
     free(gate);
 }
 

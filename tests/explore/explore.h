@@ -61,8 +61,8 @@ struct explore_case {
     void (*setup)(void);
     void (*thread[EXPLORE_THREADS])(void); /* NULL from the first one that is not there */
     void (*finish)(void);
-    unsigned quick, full;                  /* preemptions in make check, and with TR_FULL=1 */
-    const struct explore_broken *broken;   /* ends with { 0 }; NULL: none */
+    unsigned quick, full;                /* preemptions in make check, and with TR_FULL=1 */
+    const struct explore_broken *broken; /* ends with { 0 }; NULL: none */
 };
 
 /* The lists of a program, and NULL. */

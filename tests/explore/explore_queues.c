@@ -5,9 +5,5 @@
 #include "explore/explore.h"
 
 const struct explore_case *const explore_lists[] = {
-    explore_lock_cases,
-    explore_park_cases,
-    explore_inbox_cases,
-    explore_deque_cases,
-    NULL,
+    explore_lock_cases, explore_park_cases, explore_inbox_cases, explore_deque_cases, NULL,
 };

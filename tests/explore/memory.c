@@ -36,8 +36,8 @@ struct vector {
 };
 
 struct cell {
-    uint64_t run;      /* the last one in which it was accessed */
-    unsigned threads;  /* that did, in that run */
+    uint64_t run;                    /* the last one in which it was accessed */
+    unsigned threads;                /* that did, in that run */
     uint64_t when[N_ACCESS][N_SELF]; /* clock << GRAIN | which of the bytes */
 };
 
@@ -171,7 +171,8 @@ void *memory_alloc(size_t bytes, size_t align, int fill)
     used[t] = (at + bytes + GRAIN - 1) / GRAIN * GRAIN;
     memset(b->start, fill, bytes);
     memset(is_alive + grain(b->start), 1, (bytes + GRAIN - 1) / GRAIN);
-    memory_access(b->start, bytes, PLAIN_WRITE);
+    if (threads_are_running())
+        memory_access(b->start, bytes, PLAIN_WRITE);
     return b->start;
 }
 
@@ -188,7 +189,8 @@ void memory_free(void *p)
         explore_fail("free() of what was not allocated");
     if (b->freed)
         explore_fail("freed twice: %zu bytes", b->size);
-    memory_access(p, b->size, PLAIN_WRITE); /* every other access must come before */
+    if (threads_are_running())
+        memory_access(p, b->size, PLAIN_WRITE); /* every other access must come before */
     b->freed = true;
     memset(p, POISON, b->size);
     memset(is_alive + grain(p), 0, (b->size + GRAIN - 1) / GRAIN);
@@ -250,6 +252,7 @@ void memory_access(const void *addr, size_t size, enum memory_access how)
 {
     uintptr_t a = (uintptr_t)addr, end = a + size;
     const bool on_stack = a >= (uintptr_t)region + (uintptr_t)N_SELF * ARENA;
+    const bool alone = !threads_are_running(); /* before or after everybody */
     unsigned me;
 
     if (!is_inside(addr))
@@ -266,7 +269,7 @@ void memory_access(const void *addr, size_t size, enum memory_access how)
 
         if (!on_stack && !is_alive[g])
             explore_fail("%s of memory that is not allocated, or was freed", access_names[how]);
-        if (!threads_are_running()) /* alone: before or after everybody */
+        if (alone)
             continue;
         if (is_foreign(&cells[g], me))
             check_order(&cells[g], me, bytes, how);

@@ -23,7 +23,7 @@
 
 #include "explore/engine.h"
 
-enum { MAX_CHOICES = 20000, MAX_LEGS = 4096 };
+enum { MAX_CHOICES = 20000, MAX_LEGS = 4096, MAX_LEGS_PRINTED = 40 };
 
 enum outcome { RAN, REDUNDANT, FAILED };
 
@@ -168,8 +168,9 @@ static bool explore(const struct explore_case *c, void (*spoil)(struct explore_o
 {
     enum outcome o;
 
-    search = (struct search){ .what = c, .spoil = spoil, .bound = bound,
-                              .sleeps = bound == EXPLORE_ALL };
+    search = (struct search){
+        .what = c, .spoil = spoil, .bound = bound, .sleeps = bound == EXPLORE_ALL
+    };
     memory_begin_case();
     do {
         *ret_count = (struct count){ 0 };
@@ -195,8 +196,10 @@ static bool parse_schedule(const char *text)
     for (n_replay = 0; *text && n_replay < MAX_LEGS; n_replay++) {
         int used = 0;
 
-        if (sscanf(text, "%ux%u%n", &replay[n_replay].thread, &replay[n_replay].n, &used) != 2 ||
-            replay[n_replay].thread >= EXPLORE_THREADS || replay[n_replay].n == 0)
+        struct leg *l = &replay[n_replay];
+
+        if (sscanf(text, "%ux%u%n", &l->thread, &l->n, &used) != 2 ||
+            l->thread >= EXPLORE_THREADS || l->n == 0)
             return false;
         text += used;
         text += *text == ',';
@@ -204,17 +207,28 @@ static bool parse_schedule(const char *text)
     return n_replay > 0;
 }
 
-/* Repeats the schedule of the last run and prints its steps. */
+/* Repeats the schedule of the run that failed. True: it fails in the same way. */
+static bool repeat_failure(bool traces)
+{
+    char before[sizeof why];
+    enum outcome o;
+
+    memcpy(before, why, sizeof why);
+    memcpy(replay, legs, sizeof legs);
+    n_replay = n_leg;
+    search.traces = traces;
+    o = run_once();
+    search.traces = false;
+    n_replay = 0;
+    return o == FAILED && strcmp(before, why) == 0;
+}
+
 static void print_failure(const struct explore_case *c)
 {
     printf("# %s\n# to see it again: %s '%s' ", why, program, c->name);
     print_schedule();
-    memcpy(replay, legs, sizeof legs);
-    n_replay = n_leg;
-    search.traces = true;
-    (void)run_once();
+    (void)repeat_failure(true);
     printf("# %s\n", why);
-    n_replay = 0;
 }
 
 /* ---- cases ---- */
@@ -244,20 +258,22 @@ static void explore_sound(const struct explore_case *c, unsigned bound)
     (void)fflush(stdout);
 }
 
+/* With as few preemptions as needed; and the schedule that is printed shows it again. */
 static void explore_broken_one(const struct explore_case *c, const struct explore_broken *b,
                                unsigned bound)
 {
-    struct count n;
-    bool sound = true;
-    unsigned p = 0;
+    static const unsigned bounds[] = { 0, 1, 2, 3, 4, EXPLORE_ALL };
+    struct count n = { 0 };
+    bool caught = false;
 
-    for (; sound && p <= bound && p <= EXPLORE_ALL; p = p < 4 ? p + 1 : p == 4 ? EXPLORE_ALL : p + 1)
-        sound = explore(c, b->spoil, p, &n);
-    tell(!sound, "caught in", c);
-    printf(": %s", b->what);
-    if (!sound)
-        printf(" (run %lu: %s)", n.n_run + 1, why);
-    printf("\n");
+    for (unsigned i = 0; !caught && i < sizeof bounds / sizeof bounds[0]; i++)
+        caught = bounds[i] <= bound && !explore(c, b->spoil, bounds[i], &n);
+    tell(caught && (n_leg == MAX_LEGS || repeat_failure(false)), "caught in", c);
+    printf(": %s\n", b->what);
+    if (caught && n_leg < MAX_LEGS_PRINTED) {
+        printf("#   run %lu: %s\n#   schedule ", n.n_run + n.n_redundant + 1, why);
+        print_schedule();
+    }
     (void)fflush(stdout);
 }
 
@@ -271,7 +287,8 @@ static const struct explore_case *find(const char *name)
 }
 
 /* "case" or "case/broken variant". */
-static const struct explore_case *find_variant(char *name, void (**ret_spoil)(struct explore_op *))
+static const struct explore_case *find_variant(char *name,
+                                               void (**ret_spoil)(struct explore_op *))
 {
     char *slash = strchr(name, '/');
     const struct explore_case *c;
@@ -300,8 +317,8 @@ static int show_one(char *name, const char *schedule)
         fprintf(stderr, "explore: no such case, or no schedule\n");
         return EXIT_FAILURE;
     }
-    search = (struct search){ .what = c, .spoil = spoil, .bound = EXPLORE_ALL - 1,
-                              .traces = true };
+    search =
+        (struct search){ .what = c, .spoil = spoil, .bound = EXPLORE_ALL - 1, .traces = true };
     memory_begin_case();
     failed = run_once() == FAILED;
     printf("%s\n", failed ? why : "nothing was found");

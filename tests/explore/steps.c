@@ -148,7 +148,8 @@ static void step(struct explore_op *op, void *addr, size_t size, uint64_t arg,
         threads_wrote();
 }
 
-static uint64_t simple_step(enum explore_kind kind, void *addr, size_t size, uint64_t arg, int order)
+static uint64_t simple_step(enum explore_kind kind, void *addr, size_t size, uint64_t arg,
+                            int order)
 {
     struct explore_op op = { .kind = kind, .order = order };
 

@@ -30,11 +30,11 @@ enum { TLS_MAX = 256, MAX_STEPS = 20000 };
 struct thread {
     struct tri_context ctx;
     enum state state;
-    const void *on;    /* the word it sleeps on */
+    const void *on;      /* the word it sleeps on */
     unsigned long since; /* in the order of their sleeps */
     bool woken;
-    bool spins;        /* through a spin without a write: its loads are no choices */
-    const void *next;  /* the word of the step it is about to make; NULL: none that counts */
+    bool spins;       /* through a spin without a write: its loads are no choices */
+    const void *next; /* the word of the step it is about to make; NULL: none that counts */
     bool next_writes;
     char tls[TLS_MAX], kept_tls[TLS_MAX]; /* its variables; as each run begins */
 };

@@ -119,7 +119,8 @@ static uint64_t backend_random(struct tri_backend *b)
     return 0;
 }
 
-static int poller_wait(struct tri_poller *p, tr_time deadline, struct tri_event *ev, unsigned max)
+static int poller_wait(struct tri_poller *p, tr_time deadline, struct tri_event *ev,
+                       unsigned max)
 {
     (void)ev;
     (void)max;
@@ -241,4 +242,3 @@ const struct explore_case world_warm_up = {
     .thread = { get_parker, get_parker, get_parker },
     .finish = nothing,
 };
-
