@@ -220,7 +220,7 @@ static int root_run(void *arg)
 {
     struct root *root = arg;
     struct tri_runtime *rt = root->rt;
-    tr_scope scope = { .opts = { "root", TR_POLICY_COLLECT, 0 }, .owner = tri_self(),
+    tr_scope scope = { .opts = { .name = "root", .policy = TR_POLICY_COLLECT }, .owner = tri_self(),
                        .impl = rt->root };
 
     *root->ret_result = root->fn(&scope, root->arg);
