@@ -75,6 +75,85 @@ static void semaphore_finish(void)
 
 EVERY(every_sync, semaphore, semaphore_stage, semaphore_finish)
 
+/* ---- who leaves the line lets the next one pass ---- */
+
+static unsigned n_behind;
+
+/* Holds one of two until the one behind has ended. */
+static int keeper(unsigned i)
+{
+    tr_permit p TR_CLEANUP(tr_permit_release) = { 0 };
+    int r = MAY(tr_semaphore_acquire(&permits, 1, late()));
+
+    (void)i;
+    if (r < 0)
+        return r;
+    p = tr_permit_of(&permits, 1);
+    while (n_behind > 0 && r == 0)
+        r = nap();
+    return r;
+}
+
+/* Wants more than is there, and gives up. */
+static int asks_too_much(unsigned i)
+{
+    tr_permit p TR_CLEANUP(tr_permit_release) = { 0 };
+    tr_arm arm = tr_semaphore_acquire_arm(&permits, 2);
+    tr_time limit = tr_until_drain(tr_after(TR_MS(1)));
+    int r = i ? MAY(tr_select(limit, &arm, 1), -ETIMEDOUT)
+              : MAY(tr_semaphore_acquire(&permits, 2, limit), -ETIMEDOUT);
+
+    if (r == 0)
+        p = tr_permit_of(&permits, 2);
+    return 0;
+}
+
+/* There is one for it as soon as nobody is before it. */
+static int is_behind(unsigned i)
+{
+    tr_time limit = tr_until_drain(tr_after(TR_MS(20)));
+    tr_permit p TR_CLEANUP(tr_permit_release) = { 0 };
+    int r;
+
+    (void)i;
+    if (MAY(tr_yield()) < 0)
+        return -ECANCELED;
+    r = MAY(tr_semaphore_acquire(&permits, 1, limit));
+    if (r == 0)
+        p = tr_permit_of(&permits, 1);
+    n_round += r == 0;
+    return r;
+}
+
+static void behind_end(unsigned i)
+{
+    (void)i;
+    n_behind--;
+}
+
+static int line_stage(tr_scope *s)
+{
+    check_eq(tr_semaphore_init(&permits, 2), 0);
+    n_behind = 2;
+    (void)go(s, keeper, NULL, 0);
+    for (unsigned i = 0; i < 2; i++) {
+        (void)go(s, asks_too_much, NULL, i);
+        (void)go(s, is_behind, behind_end, i);
+    }
+    return 0;
+}
+
+static void line_finish(void)
+{
+    if (every.n_job > 0)
+        check_eq(tr_semaphore_available(&permits), 2, "all permits are back");
+    if (is_untouched())
+        check_eq(n_round, 2);
+    n_round = n_behind = 0;
+}
+
+EVERY(every_sync, the_next_in_line, line_stage, line_finish)
+
 /* ---- mutex ---- */
 
 static tr_mutex mutex = TR_MUTEX_INIT;

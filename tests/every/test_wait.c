@@ -331,6 +331,96 @@ static void select_finish(void)
 EVERY(every_wait, select_many_arms, select_stage, select_finish)
 EVERY(every_wait, select_first, select_first_stage, select_finish)
 
+/* ---- who is asked for its message and takes another arm: the next in line sends ---- */
+
+enum { N_WRITER = 3, N_WRITE = 4, TICKS_MAX = 100 };
+
+static struct {
+    q_tx tx[N_WRITER];
+    q_rx rx;
+    unsigned n_sent, n_received;
+} p;
+
+static int writer(unsigned i)
+{
+    struct item it TR_CLEANUP(item_drop) = { 0 };
+    unsigned ticks = 0;
+    tr_interval iv;
+    int r = 0;
+
+    check_eq(tr_interval_init(&iv, tr_after(TR_MS(1)), TR_MS(1), TR_MISSED_SKIP), 0);
+    for (unsigned k = 0; k < N_WRITE && r >= 0; k += r == 0) {
+        tr_arm arms[2] = { q_send_arm(&p.tx[i], &it), tr_interval_tick_arm(&iv, NULL) };
+
+        if (it.id == 0)
+            it = new_item();
+        r = i == 0 ? MAY(tr_select(late(), arms, 1)) : MAY(tr_select(late(), arms, 2));
+        if (r == 0 && arms[0].result < 0)
+            return arms[0].result;
+        p.n_sent += r == 0;
+        ticks += r == 1;
+        if (r == 1 && i == N_WRITER - 1)
+            return 0; /* it does not come back to its place */
+        if (!check_lt(ticks, TICKS_MAX, "there is room, and it is not told"))
+            return -EIO;
+    }
+    return r < 0 ? r : 0;
+}
+
+static void writer_end(unsigned i)
+{
+    q_tx_close(&p.tx[i]);
+}
+
+/* Takes one message at each instant at which the writers tick. */
+static int eater(unsigned i)
+{
+    int r = 0;
+
+    (void)i;
+    while (r == 0) {
+        struct item it TR_CLEANUP(item_drop) = { 0 };
+
+        r = MAY(q_recv(&p.rx, late(), &it), -EPIPE);
+        p.n_received += r == 0;
+        if (r == 0)
+            r = nap();
+    }
+    return r;
+}
+
+static void eater_end(unsigned i)
+{
+    (void)i;
+    q_rx_shut(&p.rx);
+}
+
+static int writers_stage(tr_scope *s)
+{
+    int r = MAY(q_new(1, &p.tx[0], &p.rx));
+
+    if (r < 0)
+        return r;
+    for (unsigned i = 1; i < N_WRITER; i++)
+        p.tx[i] = q_tx_clone(&p.tx[0]);
+    (void)go(s, eater, eater_end, 0);
+    for (unsigned i = 0; i < N_WRITER; i++)
+        (void)go(s, writer, writer_end, i);
+    return 0;
+}
+
+static void writers_finish(void)
+{
+    if (p.rx.end.chan)
+        check_eq(p.n_sent, p.n_received + q_len(&p.rx));
+    if (is_untouched())
+        check_ge(p.n_received, (N_WRITER - 1) * N_WRITE);
+    q_rx_close(&p.rx);
+    memset(&p, 0, sizeof p);
+}
+
+EVERY(every_wait, senders_that_take_another_arm, writers_stage, writers_finish)
+
 /* ---- a set of arms that stays ---- */
 
 enum { N_LINE = 3, N_EACH = 4 };
