@@ -168,12 +168,17 @@ static inline void *tri_cell_payload(const struct tri_mpsc *c, struct tri_cell *
     return (char *)cell + c->payload_at;
 }
 
-/* The same in a locked channel: nobody looks at seq, but who must not find it published. */
+/*
+ * The same in a locked channel, where the receiver's first look, which is not under the lock and
+ * may have an old head, must not find it published: @pos itself would do for that, but that in a
+ * ring of one cell it is what the position before looks for.
+ */
 static inline void tri_cell_put_locked(const struct tri_mpsc *c, struct tri_cell *cell,
                                        uint64_t pos, void *m)
 {
     tri_move(tri_cell_payload(c, cell), m, c->type->size);
-    atomic_store_explicit(&cell->seq, (uint32_t)pos, memory_order_relaxed);
+    /* relaxed: the lock orders the payload. */
+    atomic_store_explicit(&cell->seq, (uint32_t)pos ^ 0x80000000u, memory_order_relaxed);
 }
 
 /* Moves @m into @cell, which the caller has claimed as @pos. */

@@ -160,6 +160,20 @@ STEP_TEST(mpsc_overflow, drop_oldest_keeps_the_newest_in_order)
     check_eq(atomic_load(&n_dropped), 3u);
 }
 
+/* The receiver's first look is not under the lock: its head may be that of before an eviction. */
+TR_TEST(mpsc_overflow, evicted_position_is_published_to_nobody_even_in_one_cell)
+{
+    open_with(1, TR_OVERFLOW_DROP_OLDEST, 0);
+    for (uint32_t id = 1; id <= 5; id++) {
+        struct tri_mpsc *c = rx.end.chan;
+
+        check_eq(send_id(id), id == 1 ? TR_SENT : TR_SENT_EVICTED);
+        for (uint64_t head = 0; head <= id; head++)
+            check(!tri_cell_is_published(tri_ring_cell(c, head), head));
+    }
+    close_both();
+}
+
 TR_TEST(mpsc_overflow, drop_oldest_holds_over_many_laps_and_drops_the_rest_at_the_end)
 {
     open_with(3, TR_OVERFLOW_DROP_OLDEST, 0);

@@ -274,15 +274,17 @@ static unsigned receive(tr_select_set *set, unsigned n)
 STEP_TEST(select_set, a_parked_task_is_woken_by_whichever_source)
 {
     tr_select_set set TR_CLEANUP(tr_select_set_close) = set_new();
-    struct chan c[MANY];
+    static struct chan c[MANY]; /* no room for them on the stack with a sanitizer */
     struct sender s = { c, 5000, MANY };
+    tr_task t TR_CLEANUP(tr_task_close) = { NULL };
 
     for (unsigned i = 0; i < MANY; i++) {
         chan_open(&c[i], 1);
         add(&set, &c[i], 0);
     }
-    need_eq(sender_spawn(root, &s, NULL), 0);
+    need_eq(sender_spawn(root, &s, &(struct tr_task_opts){ .ret_task = &t }), 0);
     check_eq(receive(&set, 5000), 5000u * 5001 / 2);
+    check_eq(tr_task_join(&t, TR_NEVER, NULL), 0); /* it uses the ends */
     check_eq(tr_select_set_len(&set), MANY);
     tr_select_set_close(&set);
     for (unsigned i = 0; i < MANY; i++)
