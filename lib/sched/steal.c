@@ -144,15 +144,20 @@ static bool hot_are_ripe(struct tri_worker *v, struct tri_seen *seen)
     return ripe;
 }
 
-/* @v has been in one slice since the last look, and its inbox as it is. */
+/*
+ * @v has been in one slice since the last look, and its inbox as it is. A worker that is about to
+ * wake, or whose thread has just been made, shows no actor: what lies there was placed for it.
+ */
 static bool inbox_is_ripe(struct tri_worker *v, struct tri_seen *seen, unsigned n_run)
 {
-    /* relaxed: compared; the raid decides. */
+    /* relaxed, both: compared; the raid decides. */
     struct tri_actor *top = atomic_load_explicit(&v->inbox.top, memory_order_relaxed);
-    bool ripe = n_run == 0 && top == seen->inbox_top && top != TRI_INBOX_EMPTY &&
-                top != TRI_INBOX_ASLEEP;
+    const struct tri_actor *shown = atomic_load_explicit(&v->shown, memory_order_relaxed);
+    bool ripe = n_run == 0 && shown && shown == seen->shown && top == seen->inbox_top &&
+                top != TRI_INBOX_EMPTY && top != TRI_INBOX_ASLEEP;
 
     seen->inbox_top = top;
+    seen->shown = shown;
     return ripe;
 }
 
@@ -194,7 +199,7 @@ void tri_steal_begin(struct tri_worker *w, struct tri_lookout *s)
         w->greed = STEAL_MIN;
     judge(w);
     for (unsigned i = 0; i < w->rt->n_worker; i++)
-        s->of[i] = (struct tri_seen){ -1, -1, -1, TRI_INBOX_EMPTY, 0 };
+        s->of[i] = (struct tri_seen){ -1, -1, -1, TRI_INBOX_EMPTY, NULL, 0 };
     s->at = 0;
 }
 

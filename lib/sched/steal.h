@@ -25,6 +25,7 @@ struct tri_lookout {
     struct tri_seen {
         long long fresh_top, fresh_bottom, hot_bottom; /* -1: not seen yet */
         struct tri_actor *inbox_top;
+        const struct tri_actor *shown;
         unsigned tick;
     } of[TRI_WORKERS_MAX];
     tr_time at;
