@@ -54,8 +54,9 @@ static bool all_sleep(struct tri_runtime *rt)
     for (unsigned i = 0; i < rt->n_worker; i++) {
         struct tri_worker *w = rt->workers[i];
 
-        /* seq_cst, both: after the store of unwatched in may_sleep(); see the top. A worker
-         * whose thread has not started has the mark neither: it is no reason to look. */
+        /* seq_cst, both: after the store of unwatched in may_sleep(); pairs with the load of it
+         * in tri_idle_awake(), after the mark has gone or tid was set. A worker whose thread has
+         * not started has the mark neither: it is no reason to look. */
         if (atomic_load(&w->inbox.top) != TRI_INBOX_ASLEEP && atomic_load(&w->tid) != 0)
             return false;
     }
@@ -71,7 +72,8 @@ static bool may_sleep(struct tri_conductor *c, unsigned *n_quiet)
     }
     if (++*n_quiet < QUIET_TICKS)
         return false;
-    atomic_store(&c->rt->unwatched, true); /* seq_cst: before the second look; see the top */
+    /* seq_cst: before the second look; pairs with the load in tri_idle_awake(). */
+    atomic_store(&c->rt->unwatched, true);
     if (all_sleep(c->rt))
         return true;
     *n_quiet = 0;

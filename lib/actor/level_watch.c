@@ -60,8 +60,10 @@ static void watch_free(struct tri_level_watch *lw)
 static struct tri_level_watch *watch_of(struct tri_runtime *rt)
 {
     enum tr_level level = TR_LEVEL_RUN;
-    /* seq_cst for its acquire: what the exchange below published. */
-    struct tri_level_watch *lw = atomic_load(&rt->shutdown->watch), *none = NULL;
+    /* acquire: what is behind the pointer; pairs with the exchange below. */
+    struct tri_level_watch *lw =
+        atomic_load_explicit(&rt->shutdown->watch, memory_order_acquire);
+    struct tri_level_watch *none = NULL;
 
     if (lw)
         return lw;

@@ -71,10 +71,11 @@ static void deliver(struct tri_signal *sub, unsigned long long signo, unsigned l
             return;
         /* relaxed: published by the count. */
         atomic_store_explicit(&sub->sender, sender, memory_order_relaxed);
-        /* seq_cst: the count, before the look at sub->first; see the top. */
+        /* seq_cst: the count, before the look at sub->first; pairs with the waiter, who stores
+         * first and then loads the count. */
     } while (!atomic_compare_exchange_weak(&sub->word, &word,
                                            (word & ~0xffffffffull) | (uint32_t)(word + 1)));
-    w = atomic_load(&sub->first); /* seq_cst: after the count; see the top */
+    w = atomic_load(&sub->first); /* seq_cst: after the count; pairs with the waiter's store */
     if (w)
         tri_wake_from_signal(w);
 }
@@ -95,6 +96,7 @@ static void on_signal(int signo, siginfo_t *si, void *context)
     if (atomic_load_explicit(&n_subscribed[signo], memory_order_relaxed) > 0) {
         for (uint32_t i = 0; (sub = tri_slab_at(&slab, i)); i++)
             deliver(sub, (unsigned long long)signo, sender);
+        /* seq_cst: after n_inside; pairs with the store in tri_signal_set_main(), before its look. */
     } else if ((c = atomic_load(&main_conductor))) {
         tri_conductor_on_signal(c, signo, (int)(uint32_t)sender);
     } else {
@@ -107,7 +109,8 @@ static void on_signal(int signo, siginfo_t *si, void *context)
 
 void tri_signal_quiesce(void)
 {
-    /* seq_cst: after the caller took something away. acquire: what the handlers did is done. */
+    /* seq_cst: after the caller took something away; pairs with the count in on_signal(). acquire:
+     * what the handlers did is done; pairs with their release. */
     while (atomic_load(&n_inside) > 0)
         (void)sched_yield();
 }
@@ -181,7 +184,8 @@ void tri_signal_set_main(struct tri_conductor *c)
 {
     unsigned long long missed;
 
-    atomic_store(&main_conductor, c); /* seq_cst: before the look in tri_signal_quiesce() */
+    /* seq_cst: before the look in tri_signal_quiesce(); pairs with the load in on_signal(). */
+    atomic_store(&main_conductor, c);
     tri_signal_quiesce();
     missed = atomic_exchange_explicit(&early, 0, memory_order_relaxed);
     for (int signo = 1; c && signo < TRI_SIGNALS; signo++)
@@ -191,7 +195,9 @@ void tri_signal_set_main(struct tri_conductor *c)
 
 struct tri_conductor *tri_signal_main_begin(void)
 {
-    atomic_fetch_add(&n_inside, 1); /* as a handler does */
+    /* seq_cst, both: the count, then the look, as a handler does; pairs with tri_signal_set_main(),
+     * which stores and then looks at the count. */
+    atomic_fetch_add(&n_inside, 1);
     return atomic_load(&main_conductor);
 }
 
