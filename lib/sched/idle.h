@@ -2,10 +2,10 @@
 /*
  * idle.h - what a worker does when it has nothing to run, and who is woken for whose backlog.
  *
- * A stealable actor that nobody takes for about 50 µs is taken by an idle worker; one that its
- * own worker runs sooner stays where it is, so partners stay together and no second worker is
- * woken for one runnable task. The clock for that is the watcher: an idle worker that naps for
- * 50 µs and steals what it found at the same place before its nap.
+ * What waits in a queue for about 50 µs may be taken by an idle worker (steal.h says what, and
+ * when); what its own worker runs sooner stays where it is, so partners stay together and no
+ * second worker is woken for one runnable task. The clock for that is the watcher: an idle worker
+ * that looks, naps for 50 µs, and looks again.
  *
  *     a push to fresh or hot --nobody watches--> one sleeper is summoned, and watches
  *     the watcher has seen no backlog for some 20 naps --> it sleeps, nobody watches

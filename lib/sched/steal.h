@@ -9,7 +9,7 @@
  *   unstarted tasks           for life, so with more care: if nobody has come to the oldest, or
  *                             if their worker takes more than a microsecond for each task
  *
- *   the inbox                 of a worker that has not left its slice between the looks: what
+ *   the inbox                 of a worker that shows the same actor running at both looks: what
  *                             may be stolen of it, for good, too
  *
  * and each theft is judged by how long it kept the thief busy (judge() in steal.c).
