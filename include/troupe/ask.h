@@ -75,8 +75,11 @@ TR_API TR_CHECK int tr_blocking_ask(tr_mpsc_tx *tx, void *m, tr_reply *reply, tr
  *   for the answer; one that races with the end of the wait wins.
  *   Returns:  0: the answer is yours, m was moved.  -EOWNERDEAD: nobody will answer, m was moved.
  *   -ETIMEDOUT, -ECANCELED, -ESHUTDOWN: m was moved if it is zero now; an answer that comes later
- *   is refused to the replier.  Else as a send, and m is still yours; -EINVAL: also for a field
- *   that is not empty; -ENOMEM.
+ *   is refused to the replier.  -EDEADLK: who answers there waits, directly or through others,
+ *   for an answer of yours, and each of you has said with name_rx_own() that he alone answers;
+ *   the hook is told the circle (up to 16 members), m is still yours. Of two that close a circle
+ *   at the same moment both may be refused.  Else as a send, and m is still yours; -EINVAL: also
+ *   for a field that is not empty; -ENOMEM.
  *   Callers: tasks.
  * name_blocking_ask(&tx, &m, deadline, &answer): the same for plain threads.
  */

@@ -117,6 +117,7 @@ TR_API TR_CHECK int tr_mpsc_closed(tr_mpsc_tx *tx, tr_time deadline);
 TR_API TR_CHECK int tr_mpsc_blocking_closed(tr_mpsc_tx *tx, tr_time deadline);
 TR_API tr_arm tr_mpsc_closed_arm(tr_mpsc_tx *tx);
 TR_API void tr_mpsc_tx_close(tr_mpsc_tx *tx);
+TR_API TR_CHECK int tr_mpsc_rx_own(tr_mpsc_rx *rx);
 TR_API void tr_mpsc_rx_shut(tr_mpsc_rx *rx);
 TR_API void tr_mpsc_rx_close(tr_mpsc_rx *rx);
 TR_API bool tr_mpsc_tx_is_closed(const tr_mpsc_tx *tx);
@@ -169,6 +170,9 @@ TR_API void tr_mpsc_tx_counts(const tr_mpsc_tx *tx, struct tr_mpsc_counts *ret_c
  *   name_weak_close(&weak).
  * name_closed(&tx, deadline), name_blocking_closed(&tx, deadline), name_closed_arm(&tx): waits
  *   until the receiver is gone or shut: 0 then.
+ * name_rx_own(&rx): the calling task or thread promises to receive and to answer itself whatever
+ *   is asked here (ask.h), until another one says so. An ask that would close a circle of such
+ *   promises is then refused with -EDEADLK.  0; -ENOMEM; -EPERM: in a handler.
  * name_rx_shut(&rx): later sends, and those that wait, fail with -EPIPE; what is queued can
  *   still be received.
  * name_tx_close(&tx), name_rx_close(&rx): never wait, leave the end empty. When the receiver
@@ -240,6 +244,10 @@ TR_API void tr_mpsc_tx_counts(const tr_mpsc_tx *tx, struct tr_mpsc_counts *ret_c
     TR_GENERATED size_t name##_weak_senders(const name##_rx *tri_rx)                           \
     {                                                                                          \
         return tr_mpsc_weak_senders(&tri_rx->end);                                             \
+    }                                                                                          \
+    TR_GENERATED TR_CHECK int name##_rx_own(name##_rx *tri_rx)                                 \
+    {                                                                                          \
+        return tr_mpsc_rx_own(&tri_rx->end);                                                   \
     }                                                                                          \
     TR_GENERATED void name##_rx_shut(name##_rx *tri_rx)                                        \
     {                                                                                          \

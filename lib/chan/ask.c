@@ -10,8 +10,8 @@
 
 #include <troupe/ask.h>
 
-#include "chan/move.h"
-#include "sched/gate.h"
+#include "chan/mpsc.h"
+#include "sched/cycle.h"
 #include "sched/misuse.h"
 
 /* ---- the replier ---- */
@@ -87,6 +87,7 @@ static bool is_misuse(const tr_mpsc_tx *tx, const void *m, const tr_reply *reply
 /* The end of a wait that ended with @r: the gate knows better. */
 static int finish(struct tri_gate *g, int r)
 {
+    tri_cycle_leave(g);
     switch (tri_gate_shut(g)) {
     case TRI_GATE_ANSWERED:
         return 0;
@@ -101,8 +102,22 @@ static int finish(struct tri_gate *g, int r)
 static int take_back(struct tri_gate *g, tr_reply *reply, int r)
 {
     *reply = (tr_reply){ 0 };
+    tri_cycle_leave(g);
     (void)tri_gate_shut(g);
     return r;
+}
+
+/* Opens the gate, with its reply end in @reply. -EDEADLK: the wait would be one for itself. */
+static int begin(struct tri_gate *g, tr_mpsc_tx *tx, tr_reply *reply, void *ret_value)
+{
+    /* Without memory for it, nothing is known of the wait. */
+    struct tri_served *s = tri_mpsc_served_made(tx->chan);
+    char circle[TRI_CYCLE_TEXT];
+
+    *reply = (tr_reply){ g, tri_gate_open(g, ret_value) };
+    if (!s || tri_cycle_enter(g, s, circle))
+        return 0;
+    return take_back(g, reply, tri_misuse(-EDEADLK, ask_ops.what, circle));
 }
 
 int tr_ask(tr_mpsc_tx *tx, void *m, tr_reply *reply, tr_time deadline, void *ret_value)
@@ -120,7 +135,9 @@ int tr_ask(tr_mpsc_tx *tx, void *m, tr_reply *reply, tr_time deadline, void *ret
     g = tri_gate_mine(self);
     if (!g)
         return -ENOMEM;
-    *reply = (tr_reply){ g, tri_gate_open(g, ret_value) };
+    r = begin(g, tx, reply, ret_value);
+    if (r < 0)
+        return r;
     r = tr_mpsc_send(tx, m, deadline);
     if (r < 0)
         return take_back(g, reply, r);
@@ -142,7 +159,9 @@ int tr_blocking_ask(tr_mpsc_tx *tx, void *m, tr_reply *reply, tr_time deadline, 
     g = tri_gate_mine(NULL);
     if (!g)
         return -ENOMEM;
-    *reply = (tr_reply){ g, tri_gate_open(g, ret_value) };
+    r = begin(g, tx, reply, ret_value);
+    if (r < 0)
+        return r;
     r = tr_mpsc_blocking_send(tx, m, deadline);
     if (r < 0)
         return take_back(g, reply, r);

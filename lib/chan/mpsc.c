@@ -11,6 +11,7 @@
 #include "chan/mpsc.h"
 #include "sched/runtime.h"
 #include "mem/alloc.h"
+#include "sched/cycle.h"
 
 enum {
     CACHE_LINE = 64,
@@ -116,6 +117,7 @@ static void release(struct tri_mpsc *c)
         return;
     }
     free(tri_mpsc_more(c)->lane);
+    tri_served_put(tri_mpsc_served(c));
     if (c->capacity == 0)
         tri_blocks_fini(c);
     else if (c->own_cells)

@@ -96,6 +96,7 @@ struct tri_mpsc_more {
     struct tri_waitq closed_line; /* senders who wait for the end of the receiver; the lock's */
     tr_mpsc_same_fn *same;        /* constant */
     struct tri_lane *lane;        /* constant; NULL: no urgent messages */
+    struct tri_served *_Atomic served; /* set once */
     _Atomic uint64_t n_received;  /* of a locked channel; under the lock, but for counts */
     _Atomic uint64_t n_dropped;   /* by the policy, and by a locked channel's end */
     _Atomic uint64_t n_beside;    /* messages sent that took no position */
@@ -155,6 +156,17 @@ static inline struct tri_mpsc_more *tri_mpsc_more(struct tri_mpsc *c)
 {
     return (struct tri_mpsc_more *)(void *)((char *)c + c->more_at);
 }
+
+/* What is known of who answers here; NULL: nobody has asked yet, or promised anything. */
+static inline struct tri_served *tri_mpsc_served(struct tri_mpsc *c)
+{
+    /* acquire: it is made; pairs with tri_mpsc_served_made(). */
+    return c->more_at == 0 ? NULL
+                           : atomic_load_explicit(&tri_mpsc_more(c)->served, memory_order_acquire);
+}
+
+/* The same, made if need be. NULL: no memory, or a handler's mailbox, whose owner never waits. */
+struct tri_served *tri_mpsc_served_made(struct tri_mpsc *c);
 
 /* ---- cells ---- */
 

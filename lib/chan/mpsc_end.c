@@ -14,6 +14,8 @@
 #include <errno.h>
 
 #include "chan/mpsc_line.h"
+#include "sched/cycle.h"
+#include "sched/misuse.h"
 
 /* ---- weak ends ---- */
 
@@ -62,6 +64,42 @@ void tr_mpsc_weak_close(tr_mpsc_weak *weak)
         return;
     weak->chan = NULL;
     tri_mpsc_unref_weak(c);
+}
+
+/* ---- who answers ---- */
+
+struct tri_served *tri_mpsc_served_made(struct tri_mpsc *c)
+{
+    struct tri_served *s = tri_mpsc_served(c), *mine;
+
+    if (s || c->more_at == 0)
+        return s;
+    mine = tri_served_get();
+    /* release: it is made; pairs with tri_mpsc_served(). acquire: so is the other one. */
+    if (!mine || atomic_compare_exchange_strong_explicit(&tri_mpsc_more(c)->served, &s, mine,
+                                                         memory_order_acq_rel,
+                                                         memory_order_acquire))
+        return mine;
+    tri_served_put(mine);
+    return s;
+}
+
+int tr_mpsc_rx_own(tr_mpsc_rx *rx)
+{
+    struct tri_task *self = tri_self();
+    struct tri_served *s;
+    struct tri_gate *g;
+
+    if (!rx || !rx->chan)
+        return -EINVAL;
+    if (!self && tri_worker_self())
+        return tri_misuse(-EPERM, "mpsc rx own", "a handler or a drop does not wait for answers");
+    g = tri_gate_mine(self);
+    s = g ? tri_mpsc_served_made(rx->chan) : NULL;
+    if (!s)
+        return -ENOMEM;
+    tri_served_by(s, g);
+    return 0;
 }
 
 /* ---- questions; relaxed in these: snapshots ---- */

@@ -6,6 +6,7 @@
 
 #include "base/lock.h"
 #include "mem/alloc.h"
+#include "sched/cycle.h"
 #include "sched/gate.h"
 #include "sched/worker.h"
 
@@ -28,6 +29,7 @@ static struct tri_gate *gate_get(void)
 
 void tri_gate_put(struct tri_gate *g)
 {
+    tri_cycle_retire(g);
     tri_lock_acquire(&lock);
     g->next = free_gates;
     free_gates = g;
@@ -48,6 +50,7 @@ struct tri_gate *tri_gate_mine(struct tri_task *self)
         return NULL;
     /* relaxed: tri_gate_open() publishes it. */
     atomic_store_explicit(&g->wakee, tri_task_wakee(self), memory_order_relaxed);
+    tri_cycle_name(g, tri_actor_name(&self->a));
     self->frame->gate = g;
     return g;
 }

@@ -41,11 +41,25 @@ enum tri_gate_state {
     TRI_GATE_MASK = (1 << TRI_GATE_SHIFT) - 1,
 };
 
+struct tri_served;
+
+enum { TRI_GATE_NAME = 3 };
+
+/* For whom the owner of a gate waits; see cycle.h. */
+struct tri_edge {
+    _Atomic uint64_t life;      /* +1 when the owner ends; the gate may get another one then */
+    _Atomic uint64_t turn;      /* +1 when a wait begins that is known to be for somebody, and at
+                                 * its end: odd within it */
+    struct tri_served *_Atomic to; /* for whoever answers there */
+    _Atomic uint64_t name[TRI_GATE_NAME]; /* the owner's, cut; in words, for late readers */
+};
+
 struct tri_gate {
     _Atomic uint64_t word; /* serial << SHIFT | state */
     void *value;           /* where the answer goes; the asker's until OPEN, then the replier's */
     struct tri_wakee *_Atomic wakee; /* the asker; changes only while SHUT */
     struct tri_gate *next; /* in the list of free ones */
+    struct tri_edge edge;
 };
 
 struct tri_task;

@@ -1,6 +1,7 @@
 libtroupe_la_SOURCES += \
     lib/sched/actor.h \
     lib/sched/context.c lib/sched/context.h \
+    lib/sched/cycle.c lib/sched/cycle.h \
     lib/sched/deque.c lib/sched/deque.h \
     lib/sched/gate.c lib/sched/gate.h \
     lib/sched/idle.c lib/sched/idle.h \

@@ -10,11 +10,13 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
 
 #include "base/futex.h"
 #include "base/lock.h"
 #include "mem/alloc.h"
-#include "sched/gate.h"
+#include "sched/cycle.h"
 #include "sched/misuse.h"
 #include "sched/task.h"
 
@@ -35,6 +37,7 @@ static void parker_release(void *arg)
 {
     struct parker *p = arg;
 
+    tri_cycle_retire(&p->gate);
     mine = NULL; /* a later destructor of this thread that waits gets one again */
     tri_lock_acquire(&lock);
     p->next = free_parkers;
@@ -50,6 +53,7 @@ static void key_make(void)
 static struct parker *parker_get(void)
 {
     struct parker *p;
+    char name[24];
 
     (void)pthread_once(&key_once, key_make);
     if (key_error)
@@ -71,6 +75,8 @@ static struct parker *parker_get(void)
         parker_release(p);
         return NULL;
     }
+    (void)snprintf(name, sizeof name, "thread %d", (int)gettid());
+    tri_cycle_name(&p->gate, name);
     mine = p;
     return p;
 }

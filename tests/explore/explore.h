@@ -70,6 +70,7 @@ extern const struct explore_case *const explore_lists[];
 
 /* The cases of each file; each list ends with { 0 }. */
 extern const struct explore_case explore_lock_cases[];
+extern const struct explore_case explore_cycle_cases[];
 extern const struct explore_case explore_park_cases[];
 extern const struct explore_case explore_inbox_cases[];
 extern const struct explore_case explore_deque_cases[];

@@ -29,6 +29,7 @@ check_LTLIBRARIES += tests/explore/libexplored.la
 tests_explore_libexplored_la_SOURCES = \
     tests/explore/force.h tests/explore/ledger.h tests/explore/mpsc.h \
     tests/explore/absent.c \
+    tests/explore/case_cycle.c \
     tests/explore/case_deque.c \
     tests/explore/case_inbox.c \
     tests/explore/case_lock.c \
@@ -54,7 +55,9 @@ tests_explore_libexplored_la_SOURCES = \
     lib/chan/watch_wait.c \
     lib/combine/deadline.c \
     lib/combine/select.c \
+    lib/sched/cycle.c \
     lib/sched/deque.c \
+    lib/sched/gate.c \
     lib/sched/idle.c \
     lib/sched/steal.c \
     lib/sched/thread.c \

@@ -42,6 +42,8 @@ int use_mpsc(jobq_tx *tx, jobq_rx *rx, struct job *m)
         r = jobq_permit_send(&p, m);
     if (jobq_rx_is_closed(rx) || jobq_tx_is_same(tx, &again))
         r = (int)(jobq_senders(rx) + jobq_weak_senders(rx) + jobq_tx_room(tx));
+    if (r == 0)
+        r = jobq_rx_own(rx);
     jobq_permit_close(&p);
     jobq_weak_close(&weak);
     jobq_tx_close(&again);

@@ -2,6 +2,8 @@
 
 stress_tests += tests/stress/sock
 tests_stress_sock_LDADD = $(LDADD_STRESS)
+stress_tests += tests/stress/ask_cycle
+tests_stress_ask_cycle_LDADD = $(LDADD_STRESS)
 stress_tests += tests/stress/ask tests/stress/mpsc tests/stress/oneshot tests/stress/watch
 tests_stress_ask_LDADD = $(LDADD_STRESS)
 tests_stress_mpsc_LDADD = $(LDADD_STRESS)
