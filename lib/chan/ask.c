@@ -107,17 +107,23 @@ static int take_back(struct tri_gate *g, tr_reply *reply, int r)
     return r;
 }
 
+__attribute__((noinline)) static int refuse(struct tri_gate *g, tr_reply *reply)
+{
+    char circle[TRI_CYCLE_TEXT];
+
+    if (!tri_cycle_is_closed(g, circle))
+        return 0;
+    return take_back(g, reply, tri_misuse(-EDEADLK, ask_ops.what, circle));
+}
+
 /* Opens the gate, with its reply end in @reply. -EDEADLK: the wait would be one for itself. */
-static int begin(struct tri_gate *g, tr_mpsc_tx *tx, tr_reply *reply, void *ret_value)
+static inline int begin(struct tri_gate *g, tr_mpsc_tx *tx, tr_reply *reply, void *ret_value)
 {
     /* Without memory for it, nothing is known of the wait. */
     struct tri_served *s = tri_mpsc_served_made(tx->chan);
-    char circle[TRI_CYCLE_TEXT];
 
     *reply = (tr_reply){ g, tri_gate_open(g, ret_value) };
-    if (!s || tri_cycle_enter(g, s, circle))
-        return 0;
-    return take_back(g, reply, tri_misuse(-EDEADLK, ask_ops.what, circle));
+    return tri_unlikely(s && tri_cycle_begin(g, s)) ? refuse(g, reply) : 0;
 }
 
 int tr_ask(tr_mpsc_tx *tx, void *m, tr_reply *reply, tr_time deadline, void *ret_value)

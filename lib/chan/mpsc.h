@@ -160,13 +160,20 @@ static inline struct tri_mpsc_more *tri_mpsc_more(struct tri_mpsc *c)
 /* What is known of who answers here; NULL: nobody has asked yet, or promised anything. */
 static inline struct tri_served *tri_mpsc_served(struct tri_mpsc *c)
 {
-    /* acquire: it is made; pairs with tri_mpsc_served_made(). */
+    /* acquire: it is made; pairs with tri_mpsc_served_make(). */
     return c->more_at == 0 ? NULL
                            : atomic_load_explicit(&tri_mpsc_more(c)->served, memory_order_acquire);
 }
 
+struct tri_served *tri_mpsc_served_make(struct tri_mpsc *c);
+
 /* The same, made if need be. NULL: no memory, or a handler's mailbox, whose owner never waits. */
-struct tri_served *tri_mpsc_served_made(struct tri_mpsc *c);
+static inline struct tri_served *tri_mpsc_served_made(struct tri_mpsc *c)
+{
+    struct tri_served *s = tri_mpsc_served(c);
+
+    return tri_likely(s != NULL) || c->more_at == 0 ? s : tri_mpsc_served_make(c);
+}
 
 /* ---- cells ---- */
 

@@ -68,13 +68,10 @@ void tr_mpsc_weak_close(tr_mpsc_weak *weak)
 
 /* ---- who answers ---- */
 
-struct tri_served *tri_mpsc_served_made(struct tri_mpsc *c)
+struct tri_served *tri_mpsc_served_make(struct tri_mpsc *c)
 {
-    struct tri_served *s = tri_mpsc_served(c), *mine;
+    struct tri_served *s = NULL, *mine = tri_served_get();
 
-    if (s || c->more_at == 0)
-        return s;
-    mine = tri_served_get();
     /* release: it is made; pairs with tri_mpsc_served(). acquire: so is the other one. */
     if (!mine || atomic_compare_exchange_strong_explicit(&tri_mpsc_more(c)->served, &s, mine,
                                                          memory_order_acq_rel,

@@ -83,7 +83,7 @@ void tri_served_by(struct tri_served *s, struct tri_gate *g)
 /* For whom the owner of @g waits; NULL: he does not wait, or it is not known for whom. */
 static struct tri_gate *step(struct tri_gate *g, uint64_t *ret_turn)
 {
-    /* seq_cst: after our own edge was published; pairs with tri_cycle_enter(). */
+    /* seq_cst: after our own edge was published; pairs with tri_cycle_is_closed(). */
     uint64_t turn = atomic_load_explicit(&g->edge.turn, memory_order_seq_cst);
     struct tri_served *s;
     struct tri_gate *by;
@@ -93,7 +93,7 @@ static struct tri_gate *step(struct tri_gate *g, uint64_t *ret_turn)
     if (turn % 2 == 0 || tri_gate_look(g) != TRI_GATE_OPEN)
         return NULL;
     /* acquire: if it is of a later wait, the second walk finds a later turn; pairs with the
-     * release in tri_cycle_enter(). */
+     * release in tri_cycle_begin(). */
     s = atomic_load_explicit(&g->edge.to, memory_order_acquire);
     /* acquire: life; pairs with tri_served_by(). */
     by = atomic_load_explicit(&s->by, memory_order_acquire);
@@ -158,35 +158,15 @@ static void describe(struct tri_gate *self, char text[TRI_CYCLE_TEXT])
     } while (g != self && len < TRI_CYCLE_TEXT);
 }
 
-bool tri_cycle_enter(struct tri_gate *g, struct tri_served *s, char ret_text[TRI_CYCLE_TEXT])
+bool tri_cycle_is_closed(struct tri_gate *g, char ret_text[TRI_CYCLE_TEXT])
 {
-    struct tri_edge *e = &g->edge;
-    /* relaxed: only the owner writes it. */
-    const uint64_t turn = atomic_load_explicit(&e->turn, memory_order_relaxed) + 1;
-
-    /* release: after the turn that ended the last wait; pairs with step(). */
-    atomic_store_explicit(&e->to, s, memory_order_release);
-    /* release: to, and the gate that was opened; pairs with step(). */
-    atomic_store_explicit(&e->turn, turn, memory_order_release);
-    atomic_signal_fence(memory_order_seq_cst); /* the compiler keeps the order, too */
-    /* relaxed: the barrier in tri_served_by() is between our two accesses and his. */
-    if (!atomic_load_explicit(&s->by, memory_order_relaxed) && !s->is_fenced)
-        return true;
-    /* seq_cst: our edge, before the others' are looked at; pairs with step(). */
-    (void)atomic_exchange_explicit(&e->turn, turn, memory_order_seq_cst);
+    /* relaxed: only the owner writes it. seq_cst: our edge, before the others' are looked at; pairs
+     * with step(). */
+    (void)atomic_exchange_explicit(&g->edge.turn,
+                                   atomic_load_explicit(&g->edge.turn, memory_order_relaxed),
+                                   memory_order_seq_cst);
     if (!is_circle(g))
-        return true;
+        return false;
     describe(g, ret_text);
-    tri_cycle_leave(g);
-    return false;
-}
-
-void tri_cycle_leave(struct tri_gate *g)
-{
-    /* relaxed: only the owner writes it. */
-    uint64_t turn = atomic_load_explicit(&g->edge.turn, memory_order_relaxed);
-
-    if (turn % 2 != 0)
-        /* release: with the next OPEN, whoever sees that sees this; pairs with step(). */
-        atomic_store_explicit(&g->edge.turn, turn + 1, memory_order_release);
+    return true;
 }

@@ -54,12 +54,36 @@ void tri_cycle_retire(struct tri_gate *g);
 void tri_served_by(struct tri_served *s, struct tri_gate *g);
 
 /*
- * The owner of @g, which is OPEN, is about to wait for an answer over the channel of @s.
- * Returns false if that would close a circle, with the circle in @ret_text; he may not then.
+ * The owner of @g, which is OPEN, is about to wait for an answer over the channel of @s; he ends
+ * that by tri_cycle_leave(). Returns true if he has to ask tri_cycle_is_closed() first.
  */
-bool tri_cycle_enter(struct tri_gate *g, struct tri_served *s, char ret_text[TRI_CYCLE_TEXT]);
+static inline bool tri_cycle_begin(struct tri_gate *g, struct tri_served *s)
+{
+    struct tri_edge *e = &g->edge;
+    /* relaxed: only the owner writes it. */
+    const uint64_t turn = atomic_load_explicit(&e->turn, memory_order_relaxed) + 1;
 
-/* The wait is over; also if it was not known for whom. */
-void tri_cycle_leave(struct tri_gate *g);
+    /* release: after the turn that ended the last wait; pairs with step(). */
+    atomic_store_explicit(&e->to, s, memory_order_release);
+    /* release: to, and the gate that was opened; pairs with step(). */
+    atomic_store_explicit(&e->turn, turn, memory_order_release);
+    atomic_signal_fence(memory_order_seq_cst); /* the compiler keeps the order, too */
+    /* relaxed: the barrier in tri_served_by() is between our two accesses and his. */
+    return atomic_load_explicit(&s->by, memory_order_relaxed) || s->is_fenced;
+}
+
+/* The wait would close a circle, and may not be; @ret_text: who waits for whom. */
+bool tri_cycle_is_closed(struct tri_gate *g, char ret_text[TRI_CYCLE_TEXT]);
+
+/* The wait is over, if one began. */
+static inline void tri_cycle_leave(struct tri_gate *g)
+{
+    /* relaxed: only the owner writes it. */
+    uint64_t turn = atomic_load_explicit(&g->edge.turn, memory_order_relaxed);
+
+    if (turn % 2 != 0)
+        /* release: with the next OPEN, whoever sees that sees this; pairs with step(). */
+        atomic_store_explicit(&g->edge.turn, turn + 1, memory_order_release);
+}
 
 #endif /* TRI_SCHED_CYCLE_H */

@@ -51,7 +51,10 @@ static uint64_t ask(unsigned i, unsigned whom)
     char text[TRI_CYCLE_TEXT];
     uint64_t serial = tri_gate_open(&ring->gate[i], &ring->answer);
 
-    ring->refused[i] = !tri_cycle_enter(&ring->gate[i], ring->served[whom], text);
+    ring->refused[i] = tri_cycle_begin(&ring->gate[i], ring->served[whom]) &&
+                       tri_cycle_is_closed(&ring->gate[i], text);
+    if (ring->refused[i])
+        tri_cycle_leave(&ring->gate[i]);
     return serial;
 }
 
