@@ -49,7 +49,7 @@ static long long env_number(const char *name, long long max)
     if (!text || !*text)
         return 0;
     errno = 0;
-    n = strtoll(text, &end, 0);
+    n = strtoll(text, &end, 10);
     if (errno || *end || n < 1 || n > max) {
         tri_log("%s=%s: a number from 1 to %lld is wanted", name, text, max);
         return -EINVAL;
@@ -57,13 +57,23 @@ static long long env_number(const char *name, long long max)
     return n;
 }
 
-/* $TR_SEED, any 64-bit number; else 1. */
-static uint64_t env_seed(void)
+/* $TR_SEED, a 64-bit number as in C; 1 if it is not set, or 0. -EINVAL: something else. */
+static int env_seed(uint64_t *ret_seed)
 {
     const char *text = getenv("TR_SEED");
-    uint64_t seed = text ? strtoull(text, NULL, 0) : 0;
+    uint64_t seed = 0;
+    char *end;
 
-    return seed ? seed : 1;
+    if (text && *text) {
+        errno = 0;
+        seed = strtoull(text, &end, 0);
+        if (errno || *end || strchr(text, '-')) {
+            tri_log("TR_SEED=%s: a number of 64 bits is wanted", text);
+            return -EINVAL;
+        }
+    }
+    *ret_seed = seed ? seed : 1;
+    return 0;
 }
 
 static unsigned usable_cpus(void)
@@ -95,8 +105,8 @@ static int options_fill(struct tr_runtime_opts *o)
             return (int)n;
         o->n_worker = n > 0 ? (unsigned)n : usable_cpus();
     }
-    if (o->seed == 0)
-        o->seed = env_seed();
+    if (o->seed == 0 && env_seed(&o->seed) < 0)
+        return -EINVAL;
     if (o->stop_budget == 0)
         o->stop_budget = STOP_BUDGET;
     if (o->stall_limit == 0)

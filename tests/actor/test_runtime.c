@@ -77,7 +77,7 @@ TR_TEST(runtime, the_environment_sets_the_number_of_workers_and_an_option_wins)
 TR_TEST(runtime, a_bad_number_of_workers_in_the_environment_is_refused)
 {
     static const char *const bad[] = {
-        "0", "-1", "x", "2x", "1000000", "99999999999999999999"
+        "0", "-1", "x", "2x", "0x2", "1000000", "99999999999999999999"
     };
 
     for (unsigned i = 0; i < TR_LEN(bad); i++) {
@@ -87,6 +87,8 @@ TR_TEST(runtime, a_bad_number_of_workers_in_the_environment_is_refused)
     check_eq(n_run, 0);
     setenv("TR_WORKERS", "", 1);
     check_eq(tr_run(note, NULL), 0, "empty is not set");
+    setenv("TR_WORKERS", "02", 1);
+    check_eq(tr_run(note, NULL), 0, "decimal");
 }
 
 static int run_inside(tr_scope *root, void *arg)
@@ -493,6 +495,19 @@ TR_TEST(runtime, the_seed_comes_from_the_environment)
     setenv("TR_SEED", "0xfedcba9876543210", 1);
     check_eq(tr_run_with(&opts, write_all, NULL), 0);
     check_str(order, first);
+}
+
+TR_TEST(runtime, a_bad_seed_in_the_environment_is_refused)
+{
+    static const char *const bad[] = { "x", "12x", "-1", "0x1ffffffffffffffff" };
+
+    for (unsigned i = 0; i < TR_LEN(bad); i++) {
+        setenv("TR_SEED", bad[i], 1);
+        check_eq(tr_run(note, NULL), -EINVAL, bad[i]);
+    }
+    setenv("TR_SEED", "0", 1);
+    check_eq(tr_run(note, NULL), 0);
+    check_eq(n_run, 1);
 }
 
 static int wait_for_nothing(tr_scope *root, void *arg)
