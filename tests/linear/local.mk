@@ -1,0 +1,11 @@
+# Histories of random calls, explained by models: docs/design/linearizability.md.
+check_LTLIBRARIES += tests/linear/liblinear.la
+tests_linear_liblinear_la_SOURCES = \
+    tests/linear/linear.h tests/linear/models.h \
+    tests/linear/model_mpsc.c \
+    tests/linear/run.c \
+    tests/linear/search.c
+linear_tests = \
+    tests/linear/test_mpsc
+unit_tests += $(linear_tests)
+tests_linear_test_mpsc_LDADD = tests/linear/liblinear.la $(LDADD)
