@@ -26,6 +26,7 @@ include $(top_srcdir)/tests/observe/local.mk
 include $(top_srcdir)/tests/every/local.mk
 include $(top_srcdir)/tests/stress/local.mk
 include $(top_srcdir)/tests/explore/local.mk
+include $(top_srcdir)/tests/linear/local.mk
 include $(top_srcdir)/tests/headers/local.mk
 include $(top_srcdir)/tests/support/local.mk
 

@@ -150,7 +150,8 @@ TR_API void tr_mpsc_tx_counts(const tr_mpsc_tx *tx, struct tr_mpsc_counts *ret_c
  * name_recv(&rx, deadline, &m), name_try_recv(&rx, &m), name_blocking_recv(&rx, deadline, &m):
  *   the oldest message.
  *   These return:  0: *m is yours.  -EPIPE: every sender is gone, or the receiver was shut, and
- *   the queue is empty.  -EAGAIN: empty (try).  -ETIMEDOUT, -ECANCELED, -ESHUTDOWN, -EPERM.
+ *   the queue is empty.  -EAGAIN: empty, or the send of the oldest is still under way (try).
+ *   -ETIMEDOUT, -ECANCELED, -ESHUTDOWN, -EPERM.
  * name_recv_many(&rx, n, deadline, array): waits for one message and takes what is there, up to
  *   @n.  Returns the count, else as recv.
  * name_send_arm(&tx, &m), name_recv_arm(&rx, &m), name_reserve_arm(&tx, n, &permit): the same as

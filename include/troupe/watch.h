@@ -98,7 +98,8 @@ TR_API void tr_watch_rx_close(tr_watch_rx *rx);
  *   across waits. Never NULL, except for an empty end.  Callers: anybody.
  * name_peek(&rx): the same without marking it.
  * name_pin(&rx): the newest value, counted: valid until name_unpin(value), from any thread.
- * name_has_changed(&rx): a version that this end has not seen is there.
+ * name_has_changed(&rx): a version that this end has not seen is there. Until a send returns, one
+ *   end may get its value before another is told of it.
  * name_mark_changed(&rx), name_mark_unchanged(&rx): as if the present value had not been seen, or
  *   had.  name_rx_is_closed(&rx): every sender is gone.  name_senders(&rx), name_receivers(&tx).
  * name_changed(&rx, deadline): waits for one and marks it as seen; several sends give one.

@@ -147,17 +147,27 @@ size_t tr_mpsc_room(const tr_mpsc_tx *tx)
     return n < c->capacity ? c->capacity - (size_t)n : 0;
 }
 
+static size_t n_queued(struct tri_mpsc *c)
+{
+    const uint64_t h = atomic_load_explicit(&tri_mpsc_rx(c)->head, memory_order_relaxed);
+
+    /* A send that returned before this call is counted by coherence. */
+    return (size_t)((load_tail(c) >> TRI_POS_SHIFT) - h);
+}
+
 size_t tr_mpsc_len(const tr_mpsc_rx *rx)
 {
-    uint64_t h;
+    struct tri_mpsc *c = rx ? rx->chan : NULL;
+    size_t n;
 
-    if (!rx || !rx->chan)
+    if (!c)
         return 0;
-    /* The caller is the receiver, head is its own. */
-    h = atomic_load_explicit(&tri_mpsc_rx(rx->chan)->head, memory_order_relaxed);
-    /* A send that returned before this call is counted by coherence. */
-    return (size_t)((load_tail(rx->chan) >> TRI_POS_SHIFT) - h) +
-           (rx->chan->locked ? tri_locked_len(rx->chan) : 0);
+    if (!c->locked)
+        return n_queued(c); /* the caller is the receiver, head is its own */
+    tri_lock_acquire(&c->lock); /* senders move head, too */
+    n = n_queued(c) + tri_locked_len(c);
+    tri_lock_release(&c->lock);
+    return n;
 }
 
 size_t tr_mpsc_senders(const tr_mpsc_rx *rx)

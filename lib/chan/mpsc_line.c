@@ -299,6 +299,14 @@ static int send_among_permits(struct tri_mpsc *c, void *m)
     return r;
 }
 
+/* It is not full, as of a moment ago; @t is its tail. */
+static bool seems_to_have_room(struct tri_mpsc *c, uint64_t t)
+{
+    /* acquire: as in has_room(); the lock confirms it. */
+    return tri_mpsc_is_near(c, t >> TRI_POS_SHIFT,
+                            atomic_load_explicit(&tri_mpsc_rx(c)->head, memory_order_acquire));
+}
+
 int tri_txline_send(struct tri_mpsc *c, void *m)
 {
     const uint64_t t = load_tail(c);
@@ -306,7 +314,8 @@ int tri_txline_send(struct tri_mpsc *c, void *m)
 
     if (t & TRI_TX_LOCKED)
         return tri_locked_send(c, m);
-    if ((t & TRI_TX_PERMITS) && !(t & TRI_TX_WAITING)) /* else the line comes first */
+    /* The line comes first. With room the fast path was closed by permits that are gone. */
+    if (!(t & TRI_TX_WAITING) && (t & TRI_TX_PERMITS || seems_to_have_room(c, t)))
         r = send_among_permits(c, m);
     return r == -EAGAIN ? tri_mpsc_overflow(c, m) : r;
 }

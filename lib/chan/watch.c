@@ -336,13 +336,13 @@ const void *tr_watch_get(tr_watch_rx *rx)
 const void *tr_watch_peek(tr_watch_rx *rx)
 {
     const void *value;
-    bool was_new;
+    uint64_t seen;
 
     if (!rx || !rx->cell)
         return NULL;
-    was_new = tr_watch_has_changed(rx);
+    seen = rx->seen & ~TRI_WATCH_KEEP;
     value = tr_watch_get(rx);
-    if (was_new)
+    if (rx->seen != seen) /* it was a newer one, or unseen before: as has_changed() will say */
         rx->seen |= TRI_WATCH_UNSEEN;
     return value;
 }
@@ -381,7 +381,7 @@ void tr_watch_mark_changed(tr_watch_rx *rx)
 void tr_watch_mark_unchanged(tr_watch_rx *rx)
 {
     if (rx && rx->cell)
-        rx->seen = tri_watch_mark(rx->cell) >> 1;
+        tri_watch_see(rx, tri_watch_mark(rx->cell));
 }
 
 bool tr_watch_rx_is_closed(const tr_watch_rx *rx)

@@ -42,6 +42,14 @@ static inline bool tri_watch_is_new(const tr_watch_rx *rx, uint64_t mark)
     return (rx->seen & TRI_WATCH_UNSEEN) || mark >> 1 > (rx->seen & ~TRI_WATCH_KEEP);
 }
 
+/* Marks version @mark as seen. An end may have seen a newer one: now comes before mark. */
+static inline void tri_watch_see(tr_watch_rx *rx, uint64_t mark)
+{
+    const uint64_t seen = rx->seen & ~(TRI_WATCH_KEEP | TRI_WATCH_UNSEEN);
+
+    rx->seen = mark >> 1 > seen ? mark >> 1 : seen;
+}
+
 /* The newest snapshot, counted. */
 struct tri_snapshot *tri_watch_pin_now(struct tri_watch *c);
 

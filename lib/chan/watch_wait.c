@@ -47,7 +47,7 @@ static bool attempt(tr_arm *arm)
     arm->result = tri_watch_is_new(rx, mark) ? 0 : -EPIPE;
     if (arm->result < 0)
         return mark & TRI_WATCH_ENDED;
-    rx->seen = mark >> 1;
+    tri_watch_see(rx, mark);
     return true;
 }
 

@@ -168,6 +168,37 @@ static void get_and_close_2(void)
     watched_rx_close(&rx_2);
 }
 
+/* The first value is seen; finish_unseen() and finish_seen() look when the send has returned. */
+static void peek(void)
+{
+    (void)watched_peek(&rx);
+}
+
+static void finish_unseen(void)
+{
+    check(watched_has_changed(&rx));
+    finish();
+}
+
+static void get_and_mark(void)
+{
+    get(&rx);
+    watched_mark_unchanged(&rx);
+}
+
+static void peek_and_await(void)
+{
+    look_at(watched_peek(&rx));
+    check(changed(TR_NEVER) == 0);
+}
+
+/* Who has seen the second value has seen all of them. */
+static void finish_seen(void)
+{
+    check(n_seen[0] < 2 || !watched_has_changed(&rx));
+    finish();
+}
+
 /* ---- sending ---- */
 
 static void send_value(watched_tx *t, unsigned n)
@@ -272,6 +303,12 @@ const struct explore_case explore_watch_cases[] = {
       3, NULL },
     { "watch, changed x send, close x send, close", setup_2_tx,
       { await_end, send_2_close, send_3_close }, finish, 1, 2, NULL },
+    { "watch, peek x send", setup, { peek, send_2 }, finish_unseen, EXPLORE_ALL, EXPLORE_ALL,
+      NULL },
+    { "watch, get, mark x send", setup, { get_and_mark, send_2 }, finish_seen, EXPLORE_ALL,
+      EXPLORE_ALL, NULL },
+    { "watch, peek, changed x send", setup, { peek_and_await, send_2 }, finish_seen, 3, 4,
+      NULL },
     { "watch, changed x subscribe, send", setup, { await_a_while, subscribe }, finish, 3,
       4, NULL },
     { 0 },
