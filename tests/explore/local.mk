@@ -1,10 +1,13 @@
-# The explorer: three programs with cases of their own. The sources of the library are compiled once
+# The explorer: some programs with cases of their own. The sources of the library are compiled once
 # more for it, in a way of their own, whatever the build's sanitizer: docs/design/exploration.md.
 explore_tests = \
+    tests/explore/explore_broadcast \
     tests/explore/explore_channels \
     tests/explore/explore_queues \
     tests/explore/explore_tasks
 stress_tests += $(explore_tests)
+tests_explore_explore_broadcast_CFLAGS = $(EXPLORE_CFLAGS)
+tests_explore_explore_broadcast_LDADD = tests/explore/libexplored.la
 tests_explore_explore_channels_CFLAGS = $(EXPLORE_CFLAGS)
 tests_explore_explore_channels_LDADD = tests/explore/libexplored.la
 tests_explore_explore_queues_CFLAGS = $(EXPLORE_CFLAGS)
@@ -27,8 +30,9 @@ tests_explore_libengine_la_CCASFLAGS = $(AM_CCASFLAGS)
 
 check_LTLIBRARIES += tests/explore/libexplored.la
 tests_explore_libexplored_la_SOURCES = \
-    tests/explore/force.h tests/explore/ledger.h tests/explore/mpsc.h \
+    tests/explore/broadcast.h tests/explore/force.h tests/explore/ledger.h tests/explore/mpsc.h \
     tests/explore/absent.c \
+    tests/explore/case_broadcast.c \
     tests/explore/case_deque.c \
     tests/explore/case_inbox.c \
     tests/explore/case_lock.c \
@@ -41,6 +45,11 @@ tests_explore_libexplored_la_SOURCES = \
     lib/base/futex.c \
     lib/base/membarrier.c \
     lib/base/wheel.c \
+    lib/chan/broadcast.c \
+    lib/chan/broadcast_copy.c \
+    lib/chan/broadcast_park.c \
+    lib/chan/broadcast_rx.c \
+    lib/chan/broadcast_tx.c \
     lib/chan/mpsc.c \
     lib/chan/mpsc_block.c \
     lib/chan/mpsc_end.c \

@@ -23,9 +23,12 @@ static unsigned n_reading[N_SELF];
 static struct retired retired[MAX_RETIRED];
 static unsigned n_retired;
 
+static struct world_worker *tasks[EXPLORE_THREADS]; /* NULL: a plain thread */
+
 void world_begin_run(void)
 {
     n_retired = 0;
+    memset(tasks, 0, sizeof tasks);
     memset(n_reading, 0, sizeof n_reading);
 }
 
@@ -213,6 +216,33 @@ void world_worker_free(struct world_worker *w)
     tri_deque_fini(&w->worker.fresh);
     tri_deque_fini(&w->worker.hot);
     free(w);
+}
+
+/* ---- the threads of a case, by their numbers ---- */
+
+void world_task(unsigned thread, enum tri_wakee_kind kind, uint16_t seat)
+{
+    tasks[thread] = world_worker_new(kind, seat);
+}
+
+bool world_is_task(void)
+{
+    return tasks[explore_self()] != NULL;
+}
+
+bool world_enter(void)
+{
+    if (world_is_task())
+        world_worker_enter(tasks[explore_self()]);
+    return world_is_task();
+}
+
+void world_finish(void)
+{
+    for (unsigned t = 0; t < EXPLORE_THREADS; t++) {
+        world_worker_free(tasks[t]);
+        tasks[t] = NULL;
+    }
 }
 
 /* ---- once: each thread's parker, which it keeps for ever ---- */

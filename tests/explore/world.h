@@ -20,4 +20,10 @@ struct tri_wakee *world_worker_wakee(struct world_worker *w);
 /* In the finish. NULL: nothing. */
 void world_worker_free(struct world_worker *w);
 
+/* The same for a case's threads by their numbers; those that are not named are plain threads. */
+void world_task(unsigned thread, enum tri_wakee_kind kind, uint16_t seat); /* in the setup */
+bool world_enter(void); /* where a thread begins; true: it is a task */
+bool world_is_task(void);
+void world_finish(void);
+
 #endif /* TESTS_EXPLORE_WORLD_H */
