@@ -6,5 +6,7 @@
 
 const struct explore_case *const explore_lists[] = {
     explore_broadcast_cases,
+    explore_broadcast_copy_cases,
+    explore_broadcast_wait_cases,
     NULL,
 };

@@ -33,6 +33,8 @@ tests_explore_libexplored_la_SOURCES = \
     tests/explore/broadcast.h tests/explore/force.h tests/explore/ledger.h tests/explore/mpsc.h \
     tests/explore/absent.c \
     tests/explore/case_broadcast.c \
+    tests/explore/case_broadcast_copy.c \
+    tests/explore/case_broadcast_wait.c \
     tests/explore/case_deque.c \
     tests/explore/case_inbox.c \
     tests/explore/case_lock.c \
