@@ -3,6 +3,7 @@
 explore_tests = \
     tests/explore/explore_broadcast \
     tests/explore/explore_channels \
+    tests/explore/explore_handlers \
     tests/explore/explore_queues \
     tests/explore/explore_tasks
 stress_tests += $(explore_tests)
@@ -10,6 +11,8 @@ tests_explore_explore_broadcast_CFLAGS = $(EXPLORE_CFLAGS)
 tests_explore_explore_broadcast_LDADD = tests/explore/libexplored.la
 tests_explore_explore_channels_CFLAGS = $(EXPLORE_CFLAGS)
 tests_explore_explore_channels_LDADD = tests/explore/libexplored.la
+tests_explore_explore_handlers_CFLAGS = $(EXPLORE_CFLAGS)
+tests_explore_explore_handlers_LDADD = tests/explore/libexplored.la
 tests_explore_explore_queues_CFLAGS = $(EXPLORE_CFLAGS)
 tests_explore_explore_queues_LDADD = tests/explore/libexplored.la
 tests_explore_explore_tasks_CFLAGS = $(EXPLORE_CFLAGS)
@@ -36,6 +39,7 @@ tests_explore_libexplored_la_SOURCES = \
     tests/explore/case_broadcast_copy.c \
     tests/explore/case_broadcast_wait.c \
     tests/explore/case_deque.c \
+    tests/explore/case_handler.c \
     tests/explore/case_inbox.c \
     tests/explore/case_lock.c \
     tests/explore/case_mpsc.c \
@@ -44,6 +48,7 @@ tests_explore_libexplored_la_SOURCES = \
     tests/explore/case_park.c \
     tests/explore/case_watch.c \
     tests/explore/world.c tests/explore/world.h \
+    lib/actor/handler.c \
     lib/base/futex.c \
     lib/base/membarrier.c \
     lib/base/wheel.c \
@@ -67,6 +72,8 @@ tests_explore_libexplored_la_SOURCES = \
     lib/combine/select.c \
     lib/sched/deque.c \
     lib/sched/idle.c \
+    lib/sched/scope.c \
+    lib/sched/scope_wait.c \
     lib/sched/steal.c \
     lib/sched/thread.c \
     lib/sched/wait.c \

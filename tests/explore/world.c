@@ -6,6 +6,8 @@
 #include "explore/world.h"
 #include "sched/idle.h"
 #include "sched/misuse.h"
+#include "sched/scope.h"
+#include "sched/steal.h"
 #include "sched/task.h"
 
 /* ---- liburcu: a callback runs as soon as it may, which is when a mistake shows ---- */
@@ -25,9 +27,20 @@ static unsigned n_retired;
 
 static struct world_worker *tasks[EXPLORE_THREADS]; /* NULL: a plain thread */
 
+enum {
+    MAX_RECORD = 32,
+    KEPT = 16, /* of a record that was put back: its index, generation and wakee, or a lock */
+};
+
+static struct {
+    const struct tri_slab *slab;
+    void *record;
+} records[MAX_RECORD]; /* by their indices */
+static unsigned n_record;
+
 void world_begin_run(void)
 {
-    n_retired = 0;
+    n_retired = n_record = 0;
     memset(tasks, 0, sizeof tasks);
     memset(n_reading, 0, sizeof n_reading);
 }
@@ -82,6 +95,51 @@ void tri_rcu_retire(struct tri_rcu_head *head, void (*fn)(struct tri_rcu_head *h
     memory_comes_before(explore_self(), OUTSIDE);
     if (readers == 0)
         run_callback(n_retired - 1);
+}
+
+/* ---- slabs ---- */
+
+int tri_slab_init(struct tri_slab *s, size_t size_bytes)
+{
+    s->size = size_bytes;
+    return 0;
+}
+
+void tri_slab_fini(struct tri_slab *s)
+{
+    (void)s;
+}
+
+void tri_slab_cache_init(struct tri_slab_cache *c, struct tri_slab *s)
+{
+    c->slab = s;
+}
+
+void tri_slab_cache_fini(struct tri_slab_cache *c)
+{
+    (void)c;
+}
+
+void *tri_slab_get(struct tri_slab_cache *c)
+{
+    void *record = tri_mem_alloc(c->slab->size);
+
+    check(n_record < MAX_RECORD);
+    records[n_record].slab = c->slab;
+    records[n_record].record = record;
+    *(uint32_t *)record = n_record++;
+    return record;
+}
+
+void tri_slab_put(struct tri_slab_cache *c, void *record)
+{
+    (void)c;
+    memory_free(record, KEPT);
+}
+
+void *tri_slab_at(const struct tri_slab *s, uint32_t index)
+{
+    return index < n_record && records[index].slab == s ? records[index].record : NULL;
 }
 
 /* ---- a worker: its scheduler runs in place of a switch of stacks ---- */
@@ -181,6 +239,9 @@ struct world_worker *world_worker_new(enum tri_wakee_kind kind, uint16_t seat)
     w->worker.poller = &w->poller;
     w->worker.seat = seat;
     w->worker.budget = TRI_BUDGET;
+    check(tri_scope_setup() == 0);
+    tri_slab_cache_init(&w->worker.scopes, tri_scope_slab());
+    atomic_init(&w->worker.started, true);
     tri_wheel_init(&w->worker.wheel, w->now);
     w->frame.task = &w->task;
     w->task.frame = &w->frame;
@@ -200,7 +261,49 @@ void world_worker_enter(struct world_worker *w)
 
 void world_worker_leave(void)
 {
+    tri_tls_worker->task = NULL;
     tri_tls_worker = NULL;
+}
+
+void world_worker_loop(struct world_worker *w)
+{
+    tri_worker_loop(&w->worker);
+}
+
+void world_worker_stop(struct world_worker *w)
+{
+    atomic_store(&w->rt.stopping, true);
+    tri_worker_rouse_all(&w->rt);
+}
+
+void world_worker_raid(struct world_worker *w, struct world_worker *from)
+{
+    struct tri_actor *a = tri_inbox_raid(&from->worker.inbox);
+
+    if (!a)
+        a = tri_deque_steal(&from->worker.hot);
+    if (!a)
+        return;
+    check(!a->link);
+    tri_actor_moves(a, &w->worker);
+    tri_deque_push(&w->worker.hot, a);
+    tri_worker_loop(&w->worker);
+}
+
+void world_scope_open(struct world_worker *w, const struct tr_scope_opts *opts, tr_scope *ret_scope)
+{
+    world_worker_enter(w);
+    *ret_scope = (tr_scope){ .owner = &w->task, .opts = *opts };
+    ret_scope->impl = tri_scope_new(&w->rt, NULL, &w->task, opts);
+    world_worker_leave();
+}
+
+void world_scope_close(struct world_worker *w, tr_scope *s)
+{
+    check(s->impl->n_live == 0);
+    world_worker_enter(w);
+    tri_scope_free(s->impl);
+    world_worker_leave();
 }
 
 struct tri_wakee *world_worker_wakee(struct world_worker *w)
