@@ -201,6 +201,12 @@ static void post_cancel(void)
     tri_scope_cancel(scope.impl);
 }
 
+static void cancel_raid(void)
+{
+    tri_scope_cancel(scope.impl);
+    raid();
+}
+
 static void post_cancel_post(void)
 {
     post_cancel();
@@ -266,6 +272,20 @@ static void told_unseen(struct explore_op *op)
         op->old &= ~(uint64_t)(TRI_CANCEL | TRI_DRAIN);
 }
 
+static void queued_unseen(struct explore_op *op)
+{
+    /* It runs on although somebody has queued it. */
+    if (explore_is(op, FN_STAY, EXPLORE_OR))
+        op->old &= ~(uint64_t)TRI_READY;
+}
+
+static void shown_unseen(struct explore_op *op)
+{
+    /* The thief takes what its victim still runs. */
+    if (explore_is(op, "tri_steal_inbox", EXPLORE_LOAD))
+        op->old = 0;
+}
+
 static void thinks_it_is_queued(struct explore_op *op)
 {
     if (explore_is(op, FN_STAY, EXPLORE_OR))
@@ -286,6 +306,12 @@ static const struct explore_broken broken[] = {
     { 0 },
 };
 
+static const struct explore_broken broken_raid[] = {
+    { "it runs on although it was queued", queued_unseen },
+    { "a thief takes from the inbox what its victim still runs", shown_unseen },
+    { 0 },
+};
+
 static const struct explore_broken broken_told[] = {
     { "it sleeps without a look at what it was told", told_unseen },
     { 0 },
@@ -303,6 +329,8 @@ const struct explore_case explore_handler_cases[] = {
     { "handler, post, cancel", setup_2, { run_it, post_cancel }, finish, 2, 3, broken_told },
     { "handler, post, cancel, post, close", setup_2, { run_it, post_cancel_post }, finish, 2, 3,
       NULL },
+    { "handler, post, close x cancel, taken over", setup_2, { run_it, post_1, cancel_raid },
+      finish, 2, 3, broken_raid },
     { "handler, post, drain", setup_until_drain, { run_it, post_drain }, finish, 2, 3,
       broken_told },
     { "handler with a timer, post 2, close", setup_ticks, { run_it, post_2 }, finish, 2, 3,

@@ -278,16 +278,16 @@ void world_worker_stop(struct world_worker *w)
 
 void world_worker_raid(struct world_worker *w, struct world_worker *from)
 {
-    struct tri_actor *a = tri_inbox_raid(&from->worker.inbox);
+    struct tri_actor *a;
 
-    if (!a)
-        a = tri_deque_steal(&from->worker.hot);
-    if (!a)
-        return;
-    check(!a->link);
-    tri_actor_moves(a, &w->worker);
-    tri_deque_push(&w->worker.hot, a);
-    tri_worker_loop(&w->worker);
+    tri_steal_inbox(&w->worker, &from->worker);
+    a = tri_deque_len(&w->worker.hot) == 0 ? tri_deque_steal(&from->worker.hot) : NULL;
+    if (a) {
+        tri_actor_moves(a, &w->worker);
+        tri_deque_push(&w->worker.hot, a);
+    }
+    if (tri_deque_len(&w->worker.hot) > 0)
+        tri_worker_loop(&w->worker);
 }
 
 void world_scope_open(struct world_worker *w, const struct tr_scope_opts *opts, tr_scope *ret_scope)
