@@ -77,6 +77,8 @@ extern const struct explore_case explore_oneshot_cases[];
 extern const struct explore_case explore_mpsc_cases[];
 extern const struct explore_case explore_mpsc_wait_cases[];
 extern const struct explore_case explore_watch_cases[];
+extern const struct explore_case explore_permits_cases[];
+extern const struct explore_case explore_notify_cases[];
 extern const struct explore_case explore_handler_cases[];
 extern const struct explore_case explore_broadcast_cases[];
 extern const struct explore_case explore_broadcast_copy_cases[];

@@ -5,6 +5,7 @@ explore_tests = \
     tests/explore/explore_channels \
     tests/explore/explore_handlers \
     tests/explore/explore_queues \
+    tests/explore/explore_sync \
     tests/explore/explore_tasks
 stress_tests += $(explore_tests)
 tests_explore_explore_broadcast_CFLAGS = $(EXPLORE_CFLAGS)
@@ -15,6 +16,8 @@ tests_explore_explore_handlers_CFLAGS = $(EXPLORE_CFLAGS)
 tests_explore_explore_handlers_LDADD = tests/explore/libexplored.la
 tests_explore_explore_queues_CFLAGS = $(EXPLORE_CFLAGS)
 tests_explore_explore_queues_LDADD = tests/explore/libexplored.la
+tests_explore_explore_sync_CFLAGS = $(EXPLORE_CFLAGS)
+tests_explore_explore_sync_LDADD = tests/explore/libexplored.la
 tests_explore_explore_tasks_CFLAGS = $(EXPLORE_CFLAGS)
 tests_explore_explore_tasks_LDADD = tests/explore/libexplored.la
 EXPLORE_CFLAGS = -pthread $(TR_CFLAGS)
@@ -44,8 +47,10 @@ tests_explore_libexplored_la_SOURCES = \
     tests/explore/case_lock.c \
     tests/explore/case_mpsc.c \
     tests/explore/case_mpsc_wait.c \
+    tests/explore/case_notify.c \
     tests/explore/case_oneshot.c \
     tests/explore/case_park.c \
+    tests/explore/case_permits.c \
     tests/explore/case_watch.c \
     tests/explore/world.c tests/explore/world.h \
     lib/actor/handler.c \
@@ -77,7 +82,14 @@ tests_explore_libexplored_la_SOURCES = \
     lib/sched/steal.c \
     lib/sched/thread.c \
     lib/sched/wait.c \
-    lib/sched/worker.c
+    lib/sched/worker.c \
+    lib/sync/barrier.c \
+    lib/sync/mutex.c \
+    lib/sync/notify.c \
+    lib/sync/once.c \
+    lib/sync/permits.c \
+    lib/sync/rwlock.c \
+    lib/sync/semaphore.c
 # The sanitizer's calls without the sanitizer: steps.c has them.
 tests_explore_libexplored_la_LIBADD = tests/explore/libengine.la
 tests_explore_libexplored_la_CFLAGS = $(EXPLORE_CFLAGS) -fsanitize=thread \

@@ -9,6 +9,7 @@
 #include "sched/scope.h"
 #include "sched/steal.h"
 #include "sched/task.h"
+#include "sync/owner.h"
 
 /* ---- liburcu: a callback runs as soon as it may, which is when a mistake shows ---- */
 
@@ -330,7 +331,7 @@ void world_task(unsigned thread, enum tri_wakee_kind kind, uint16_t seat)
 
 bool world_is_task(void)
 {
-    return tasks[explore_self()] != NULL;
+    return explore_self() < EXPLORE_THREADS && tasks[explore_self()] != NULL;
 }
 
 bool world_enter(void)
@@ -346,6 +347,15 @@ void world_finish(void)
         world_worker_free(tasks[t]);
         tasks[t] = NULL;
     }
+}
+
+/* ---- sync/owner.h: variables of a thread have one address here ---- */
+
+void *tri_owner_self(void)
+{
+    static char threads[N_SELF];
+
+    return world_is_task() ? (void *)&tasks[explore_self()]->task.a : &threads[explore_self()];
 }
 
 /* ---- once: each thread's parker, which it keeps for ever ---- */
