@@ -30,7 +30,7 @@ static struct world_worker *tasks[EXPLORE_THREADS]; /* NULL: a plain thread */
 
 enum {
     MAX_RECORD = 32,
-    KEPT = 16, /* of a record that was put back: its index, generation and wakee, or a lock */
+    KEPT = 24, /* bytes of a record that was put back: a late waker may touch what is there */
 };
 
 static struct {
@@ -134,8 +134,7 @@ void *tri_slab_get(struct tri_slab_cache *c)
 
 void tri_slab_put(struct tri_slab_cache *c, void *record)
 {
-    (void)c;
-    memory_free(record, KEPT);
+    memory_free(record, c->slab->size < KEPT ? c->slab->size : KEPT);
 }
 
 void *tri_slab_at(const struct tri_slab *s, uint32_t index)
@@ -172,7 +171,7 @@ static tr_time backend_now(struct tri_backend *b)
 
 tr_time tr_now(void)
 {
-    return mine()->now;
+    return mine() ? mine()->now : TR_S(1);
 }
 
 static uint64_t backend_random(struct tri_backend *b)
@@ -296,6 +295,7 @@ void world_scope_open(struct world_worker *w, const struct tr_scope_opts *opts, 
     world_worker_enter(w);
     *ret_scope = (tr_scope){ .owner = &w->task, .opts = *opts };
     ret_scope->impl = tri_scope_new(&w->rt, NULL, &w->task, opts);
+    w->frame.n_scopes++;
     world_worker_leave();
 }
 
@@ -307,6 +307,11 @@ void world_scope_close(struct world_worker *w, tr_scope *s)
     world_worker_leave();
 }
 
+struct tri_worker *world_worker_of(struct world_worker *w)
+{
+    return &w->worker;
+}
+
 struct tri_wakee *world_worker_wakee(struct world_worker *w)
 {
     return &w->task.a.wakee;
@@ -316,6 +321,7 @@ void world_worker_free(struct world_worker *w)
 {
     if (!w)
         return;
+    free(w->frame.gate);
     tri_runq_fini(&w->worker.own);
     tri_deque_fini(&w->worker.fresh);
     tri_deque_fini(&w->worker.hot);

@@ -17,6 +17,7 @@ struct world_worker *world_worker_new(enum tri_wakee_kind kind, uint16_t seat);
 /* First and last in the thread that is this worker. */
 void world_worker_enter(struct world_worker *w);
 void world_worker_leave(void);
+struct tri_worker *world_worker_of(struct world_worker *w);
 /* The task's. */
 struct tri_wakee *world_worker_wakee(struct world_worker *w);
 /* The thread is a worker that runs handlers, until it is stopped; anybody stops it. */
