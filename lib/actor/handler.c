@@ -7,7 +7,9 @@
  *
  * It sleeps without READY, its mailbox armed with its wakee; whoever turns READY on queues it,
  * so one worker at a time runs it. The run that arms the mailbox must not touch the handler
- * afterwards: another worker may have it. While its timer is armed the handler is pinned to the
+ * afterwards: another worker may have it. From READY's end to there it may be queued, too, by a
+ * cancel or a drain, but into the inbox of its worker, who is busy with it; and no thief takes
+ * from an inbox what that worker still runs (sched/steal.c). While its timer is armed the handler is pinned to the
  * worker in whose wheel it is.
  *
  * Reclamation: the record is the mailbox's memory; it goes when both sides of that are gone, the

@@ -287,9 +287,13 @@ bool tr_broadcast_rx_is_closed(const tr_broadcast_rx *rx)
 
 size_t tr_broadcast_len(const tr_broadcast_rx *rx)
 {
+    uint64_t tail, pos;
+
     if (!rx || !rx->sub || rx->sub->is_over)
         return 0;
-    return (size_t)(tri_broadcast_tail(rx->sub->chan) - tri_cursor(rx->sub));
+    tail = tri_broadcast_tail(rx->sub->chan);
+    pos = tri_cursor(rx->sub);
+    return tail > pos ? (size_t)(tail - pos) : 0; /* a cell is there before tail moves */
 }
 
 static struct tri_subscriber *subscriber_at(struct tri_list *link)

@@ -142,7 +142,8 @@ static bool is_ready(struct tri_subscriber *s)
     /* seq_cst: after park and the push; against the store in publish() and the end. */
     uint64_t t = atomic_load_explicit(&s->chan->tail, memory_order_seq_cst);
 
-    return t >> 1 != tri_cursor(s) || t & tri_broadcast_ended;
+    /* The cursor may be ahead of tail: then a sender is about to move it, and to look for us. */
+    return t >> 1 > tri_cursor(s) || t & tri_broadcast_ended;
 }
 
 bool tri_subscriber_park(struct tri_subscriber *s, struct tri_wakee *wakee)

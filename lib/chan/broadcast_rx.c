@@ -93,7 +93,8 @@ static int why_not_yet(struct tri_subscriber *s)
     /* acquire: the cells up to there; with ENDED, all there will be. */
     uint64_t t = atomic_load_explicit(&s->chan->tail, memory_order_acquire);
 
-    if (t >> 1 != tri_cursor(s))
+    /* The cursor may be ahead: what it has taken was there before tail moved. */
+    if (t >> 1 > tri_cursor(s))
         return 0;
     return t & tri_broadcast_ended ? -EPIPE : -EAGAIN;
 }

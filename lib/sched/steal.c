@@ -58,26 +58,34 @@ static void steal_hot(struct tri_worker *w, struct tri_deque *from, size_t n)
     }
 }
 
-/* Whether @a, in the inbox of its home, may go elsewhere: not a task that has started. */
-static bool may_leave(const struct tri_actor *a)
+/*
+ * Whether @a, in the inbox of its home, may go elsewhere: not a task that has started. Nor the
+ * handler that its home shows as @running: it has taken its READY away, and is still about to arm
+ * its mailbox or its outbox, when a cancel or a drain queues it.
+ */
+static bool may_leave(const struct tri_actor *a, const struct tri_actor *running)
 {
     if (tri_wakee_kind(&a->wakee) == TRI_KIND_HANDLER)
-        return !a->wakee.pinned;
+        return a != running && !a->wakee.pinned;
     /* relaxed, by the builtin: its end waits for the request that lies in the inbox. */
     return __atomic_load_n(&((const struct tri_task *)a)->frame, __ATOMIC_RELAXED) == NULL;
 }
 
 /*
- * From the inbox of a worker that is stuck: it does not come to take what lies there. Nothing of
- * that has been announced as backlog; the conductor, who sees a worker stuck, asks for a watcher.
+ * Nothing of what lies there has been announced as backlog; the conductor, who sees a worker
+ * stuck, asks for a watcher.
  */
-static void steal_inbox(struct tri_worker *w, struct tri_worker *v)
+void tri_steal_inbox(struct tri_worker *w, struct tri_worker *v)
 {
     struct tri_actor *a = tri_inbox_raid(&v->inbox), *next, *first = NULL, *last = NULL;
+    /* acquire: if it is another one by now, the run of each of ours has ended; pairs with the
+     * release in run(). It is not older than their runs: who queued them had found their READY
+     * taken away, in those runs or after. */
+    const struct tri_actor *running = atomic_load_explicit(&v->shown, memory_order_acquire);
 
     for (; a; a = next) {
         next = a->link;
-        if (may_leave(a)) {
+        if (may_leave(a, running)) {
             keep(w, tri_wakee_is_task(&a->wakee) ? &w->fresh : &w->hot, a);
             continue;
         }
@@ -175,7 +183,7 @@ static void steal(struct tri_worker *w, struct tri_worker *v, struct tri_lookout
     seen->tick = tick;
     s->backlog = s->backlog || tri_deque_len(&v->fresh) > 0 || tri_deque_len(&v->hot) > 0;
     if (inbox_is_ripe(v, seen, n_run)) {
-        steal_inbox(w, v);
+        tri_steal_inbox(w, v);
         return;
     }
     if (!fresh && !hot)

@@ -10,7 +10,7 @@
  *                             if their worker takes more than a microsecond for each task
  *
  *   the inbox                 of a worker that shows the same actor running at both looks: what
- *                             may be stolen of it, for good, too
+ *                             may be stolen of it, for good, too; not that actor itself
  *
  * and each theft is judged by how long it kept the thief busy (judge() in steal.c).
  */
@@ -37,5 +37,8 @@ void tri_steal_begin(struct tri_worker *w, struct tri_lookout *s);
 
 /* A look at the other workers, and a theft where one is due. */
 void tri_steal_look(struct tri_worker *w, struct tri_lookout *s);
+
+/* Takes from the inbox of @v, which does not come to take what lies there, what may leave. */
+void tri_steal_inbox(struct tri_worker *w, struct tri_worker *v);
 
 #endif /* TRI_SCHED_STEAL_H */

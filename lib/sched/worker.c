@@ -611,10 +611,11 @@ static void run(struct tri_worker *w, struct tri_actor *a)
         /* relaxed: see home in actor.h; published when it is queued again. */
         atomic_store_explicit(&a->home, w, memory_order_relaxed);
         w->handler = a;
-        /* relaxed: the conductor only looks. */
+        /* relaxed: the conductor only looks; a thief sees it by way of the handler's word. */
         atomic_store_explicit(&w->shown, a, memory_order_relaxed);
         handlers()->run(w, a);
-        atomic_store_explicit(&w->shown, NULL, memory_order_relaxed);
+        /* release: the run has ended, for a thief that finds the handler in our inbox. */
+        atomic_store_explicit(&w->shown, NULL, memory_order_release);
         w->handler = NULL;
         return;
     }

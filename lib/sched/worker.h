@@ -86,7 +86,7 @@ struct tri_worker {
     _Alignas(64) struct tri_inbox inbox;
     atomic_uint tick;            /* picks; the owner writes, watchers compare */
     atomic_uint n_spread;        /* tasks placed here by tri_self_spread that have not ended */
-    struct tri_actor *_Atomic shown; /* the running one, for the conductor */
+    struct tri_actor *_Atomic shown; /* the running one, for the conductor and thieves */
     atomic_int tid;              /* of the thread, once its loop runs */
     /* Actors that have ended here; among them tasks that never ran. The owner writes. */
     atomic_ulong n_ended, n_discarded;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * case_mpsc_wait.c - chan/mpsc between tasks of several workers: parking and requests by inbox,
- * receiving without a fence, select, and a mailbox as the handlers use it.
+ * receiving without a fence, select. As a mailbox: case_handler.c.
  */
 #include "config.h"
 
@@ -138,96 +138,6 @@ static void select_send(void)
     close_mine();
 }
 
-/* ---- a handler: it runs while READY, and gives its thread back when its mailbox is empty ---- */
-
-struct mailbox {
-    struct tri_wakee wakee; /* of a thread: the wake is seen as one */
-    _Alignas(16) char channel[512];
-};
-
-static struct mailbox *box;
-
-static void release_box(struct tri_mpsc *c)
-{
-    (void)c; /* lies in the box, which the finish frees */
-}
-
-static void setup_mailbox(void)
-{
-    struct tri_mpsc *c;
-
-    ledger_begin();
-    for (unsigned t = 0; t < EXPLORE_THREADS; t++)
-        workers[t] = NULL;
-    box = tri_mem_alloc(sizeof *box);
-    check(tri_mpsc_size(&queue_tri_type, 2) <= sizeof box->channel);
-    tri_mpsc_set_release_fn(release_box);
-    c = tri_mpsc_init_at(box->channel, &queue_tri_type, 2);
-    atomic_init(&box->wakee.kind, TRI_KIND_THREAD);
-    atomic_init(&box->wakee.word, TRI_READY);
-    tx[0] = (queue_tx){ .end = { .chan = c } };
-    tx[1] = queue_tx_clone(&tx[0]);
-    rx = (queue_rx){ .end = { .chan = c } };
-}
-
-static void setup_mailbox_alone(void)
-{
-    setup_mailbox();
-    queue_tx_close(&tx[1]);
-}
-
-static void finish_mailbox(void)
-{
-    finish_queue();
-    free(box);
-}
-
-/* As sleep_on_mailbox() in lib/actor/handler.c. True: it is to be run by whoever wakes it. */
-static bool handler_sleeps(struct tri_mpsc *c)
-{
-    (void)atomic_fetch_sub_explicit(&box->wakee.word, TRI_READY, memory_order_acq_rel);
-    if (tri_mpsc_rx_arm(c, &box->wakee))
-        return true;
-    return atomic_fetch_or_explicit(&box->wakee.word, TRI_READY, memory_order_acq_rel) &
-           TRI_READY;
-}
-
-static void handler(void)
-{
-    struct tri_mpsc *c = rx.end.chan;
-    struct message m = { NULL };
-    unsigned word;
-    int r;
-
-    while ((r = tri_mpsc_poll(c, &m)) != -EPIPE) {
-        if (r == 0) {
-            message_got(&m);
-            continue;
-        }
-        if (handler_sleeps(c)) {
-            /* acquire: as the queue by which a handler is run again. */
-            while (!((word = atomic_load_explicit(&box->wakee.word, memory_order_acquire)) &
-                     TRI_READY))
-                (void)tri_futex_wait(&box->wakee.word, word, TR_NEVER);
-        }
-        tri_mpsc_rx_disarm(c);
-    }
-    queue_rx_close(&rx);
-}
-
-static void post_2(void)
-{
-    check(try_k(1) == 0); /* there is room for two */
-    (void)try_k(2);
-    close_mine();
-}
-
-static void post_1(void)
-{
-    (void)try_k(1);
-    close_mine();
-}
-
 /* ---- broken ---- */
 
 static void not_notified(struct explore_op *op)
@@ -254,22 +164,11 @@ static void no_poke(struct explore_op *op)
         op->ok = op->writes = true; /* over the sleep mark, unseen */
 }
 
-static void armed_unseen(struct explore_op *op)
-{
-    if (explore_is(op, "tri_mpsc_rx_arm", EXPLORE_CAS))
-        op->ok = op->writes = true;
-}
-
 static const struct explore_broken broken_tasks[] = {
     { "a wake on the own thread leaves no note", not_notified },
     { "a request leaves READY on", request_stays },
     { "the worker takes a parked task for a running one", parked_unseen },
     { "a push to the inbox does not see the worker asleep", no_poke },
-    { 0 },
-};
-
-static const struct explore_broken broken_handler[] = {
-    { "RX_PARKED by a plain store", armed_unseen },
     { 0 },
 };
 
@@ -294,9 +193,5 @@ const struct explore_case explore_mpsc_wait_cases[] = {
       finish_queue, 1, 3, NULL },
     { "mpsc 1, tasks, send 2 x send x recv", setup_tasks_3,
       { send_2_close, send_1_close, recv_all }, finish_queue, 1, 2, NULL },
-    { "mailbox, post 2 x handler", setup_mailbox_alone, { post_2, handler }, finish_mailbox,
-      3, 3, NULL },
-    { "mailbox, post 2 x post x handler", setup_mailbox, { post_2, post_1, handler },
-      finish_mailbox, 2, 2, broken_handler },
     { 0 },
 };

@@ -86,8 +86,14 @@ void memory_keep(void);       /* the blocks that exist stay, as they are, in all
 bool memory_has_news(void);   /* a word was found to be shared: begin the search again */
 void memory_check_leaks(void);
 
+/* An atomic step of a thread will change the word. */
+void memory_will_change(void *addr, size_t size);
+/* The run was left: a lock of the library's own may be held, and is as before the run again. */
+void memory_put_back(void);
+
 void *memory_alloc(size_t bytes, size_t align, int fill);
-void memory_free(void *p);
+/* All but its first @keep bytes, which a late waker may still touch. */
+void memory_free(void *p, size_t keep);
 
 /* The stack of thread @t. */
 char *memory_stack(unsigned t, size_t *ret_size);

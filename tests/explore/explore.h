@@ -79,6 +79,16 @@ extern const struct explore_case explore_mpsc_cases[];
 extern const struct explore_case explore_mpsc_wait_cases[];
 extern const struct explore_case explore_mpsc_more_cases[];
 extern const struct explore_case explore_watch_cases[];
+extern const struct explore_case explore_ask_cases[];
+extern const struct explore_case explore_future_cases[];
+extern const struct explore_case explore_set_cases[];
+extern const struct explore_case explore_scope_cases[];
+extern const struct explore_case explore_permits_cases[];
+extern const struct explore_case explore_notify_cases[];
+extern const struct explore_case explore_handler_cases[];
+extern const struct explore_case explore_broadcast_cases[];
+extern const struct explore_case explore_broadcast_copy_cases[];
+extern const struct explore_case explore_broadcast_wait_cases[];
 
 /* Ends this run as failed unless @ok. */
 void explore_check(bool ok, const char *text, const char *file, int line);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* explore_tasks.c - explores the mpsc channel between tasks, and as a mailbox. */
+/* explore_tasks.c - explores the mpsc channel between tasks. */
 #include "config.h"
 
 #include "explore/explore.h"

@@ -161,6 +161,26 @@ void tri_rcu_unlock(void);
 bool tri_rcu_is_reading(void);
 void tri_rcu_retire(struct tri_rcu_head *head, void (*fn)(struct tri_rcu_head *head));
 
+/* ---- in place of mem/slab.h: no record is used again, so that a late touch of one shows ---- */
+
+#define TRI_MEM_SLAB_H
+
+struct tri_slab {
+    size_t size;
+};
+
+struct tri_slab_cache {
+    struct tri_slab *slab;
+};
+
+int tri_slab_init(struct tri_slab *s, size_t size_bytes);
+void tri_slab_fini(struct tri_slab *s);
+void tri_slab_cache_init(struct tri_slab_cache *c, struct tri_slab *s);
+void tri_slab_cache_fini(struct tri_slab_cache *c);
+void *tri_slab_get(struct tri_slab_cache *c);
+void tri_slab_put(struct tri_slab_cache *c, void *record);
+void *tri_slab_at(const struct tri_slab *s, uint32_t index);
+
 /* ---- in place of sched/context.h: a task has its thread's stack for itself ---- */
 
 #define TRI_SCHED_CONTEXT_H

@@ -105,7 +105,7 @@ void *tri_mem_alloc_dirty(size_t bytes)
 
 void explore_free(void *p)
 {
-    memory_free(p);
+    memory_free(p, 0);
 }
 
 void tri_assert_fail(const char *text, const char *file, int line)

@@ -48,7 +48,7 @@ static void message_end(struct message *m, unsigned *n)
     m->id = NULL;
 }
 
-static void message_drop(struct message *m)
+static inline void message_drop(struct message *m)
 {
     if (m->id)
         message_end(m, ledger.n_dropped);

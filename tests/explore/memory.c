@@ -28,6 +28,7 @@ enum {
     N_GRAIN = REGION / GRAIN,
     N_GLOBAL = 1024, /* words elsewhere, by a hash of their address */
     MAX_BLOCK = 1024,
+    MAX_UNDO = 64,
     POISON = 0xdb,
 };
 
@@ -65,6 +66,14 @@ static uintptr_t globals[N_GLOBAL];
 static struct vector now[N_SELF];
 static uint64_t run;
 static bool has_news;
+
+/* Words of the library's own variables that the threads have changed in this run. */
+static struct {
+    void *addr;
+    uint64_t was;
+    size_t size;
+} undo[MAX_UNDO];
+static unsigned n_undo;
 
 static struct block blocks[MAX_BLOCK];
 static unsigned n_block, n_kept;
@@ -128,8 +137,31 @@ static void everything_so_far_is_over(void)
     run++;
 }
 
+void memory_will_change(void *addr, size_t size)
+{
+    if (is_inside(addr) || !threads_are_running())
+        return;
+    for (unsigned i = 0; i < n_undo; i++)
+        if (undo[i].addr == addr)
+            return;
+    if (n_undo == MAX_UNDO)
+        explore_fail("more than %d words outside of the memory of the case are changed", MAX_UNDO);
+    undo[n_undo].addr = addr;
+    undo[n_undo].size = size;
+    memcpy(&undo[n_undo++].was, addr, size);
+}
+
+void memory_put_back(void)
+{
+    while (n_undo > 0) {
+        n_undo--;
+        memcpy(undo[n_undo].addr, &undo[n_undo].was, undo[n_undo].size);
+    }
+}
+
 void memory_begin_run(void)
 {
+    n_undo = 0;
     for (unsigned t = 0; t < N_SELF; t++) {
         memset(is_alive + grain(arena(t) + kept[t]), 0, (used[t] - kept[t]) / GRAIN);
         used[t] = kept[t];
@@ -176,8 +208,9 @@ void *memory_alloc(size_t bytes, size_t align, int fill)
     return b->start;
 }
 
-void memory_free(void *p)
+void memory_free(void *p, size_t keep)
 {
+    char *from = (char *)p + keep;
     struct block *b = blocks + n_block;
 
     if (!p)
@@ -190,10 +223,10 @@ void memory_free(void *p)
     if (b->freed)
         explore_fail("freed twice: %zu bytes", b->size);
     if (threads_are_running())
-        memory_access(p, b->size, PLAIN_WRITE); /* every other access must come before */
+        memory_access(from, b->size - keep, PLAIN_WRITE); /* every other access must come before */
     b->freed = true;
-    memset(p, POISON, b->size);
-    memset(is_alive + grain(p), 0, (b->size + GRAIN - 1) / GRAIN);
+    memset(from, POISON, b->size - keep);
+    memset(is_alive + grain(from), 0, (b->size - keep + GRAIN - 1) / GRAIN);
 }
 
 void memory_check_leaks(void)

@@ -137,6 +137,7 @@ static enum outcome run_once(void)
     int left = setjmp(out);
 
     if (left) {
+        memory_put_back();
         threads_forget();
         return left == FAILED ? FAILED : REDUNDANT;
     }

@@ -140,8 +140,10 @@ static void step(struct explore_op *op, void *addr, size_t size, uint64_t arg,
     if (!op->ok)
         op->order = order_on_failure;
     made(op, addr);
-    if (op->writes)
+    if (op->writes) {
+        memory_will_change(addr, size);
         memcpy(addr, &op->next, size);
+    }
     if (!seen)
         order_step(op, addr);
     if (op->writes)

@@ -6,7 +6,10 @@
 #include "explore/world.h"
 #include "sched/idle.h"
 #include "sched/misuse.h"
+#include "sched/scope.h"
+#include "sched/steal.h"
 #include "sched/task.h"
+#include "sync/owner.h"
 
 /* ---- liburcu: a callback runs as soon as it may, which is when a mistake shows ---- */
 
@@ -23,9 +26,23 @@ static unsigned n_reading[N_SELF];
 static struct retired retired[MAX_RETIRED];
 static unsigned n_retired;
 
+static struct world_worker *tasks[EXPLORE_THREADS]; /* NULL: a plain thread */
+
+enum {
+    MAX_RECORD = 32,
+    KEPT = 24, /* bytes of a record that was put back: a late waker may touch what is there */
+};
+
+static struct {
+    const struct tri_slab *slab;
+    void *record;
+} records[MAX_RECORD]; /* by their indices */
+static unsigned n_record;
+
 void world_begin_run(void)
 {
-    n_retired = 0;
+    n_retired = n_record = 0;
+    memset(tasks, 0, sizeof tasks);
     memset(n_reading, 0, sizeof n_reading);
 }
 
@@ -81,6 +98,50 @@ void tri_rcu_retire(struct tri_rcu_head *head, void (*fn)(struct tri_rcu_head *h
         run_callback(n_retired - 1);
 }
 
+/* ---- slabs ---- */
+
+int tri_slab_init(struct tri_slab *s, size_t size_bytes)
+{
+    s->size = size_bytes;
+    return 0;
+}
+
+void tri_slab_fini(struct tri_slab *s)
+{
+    (void)s;
+}
+
+void tri_slab_cache_init(struct tri_slab_cache *c, struct tri_slab *s)
+{
+    c->slab = s;
+}
+
+void tri_slab_cache_fini(struct tri_slab_cache *c)
+{
+    (void)c;
+}
+
+void *tri_slab_get(struct tri_slab_cache *c)
+{
+    void *record = tri_mem_alloc(c->slab->size);
+
+    check(n_record < MAX_RECORD);
+    records[n_record].slab = c->slab;
+    records[n_record].record = record;
+    *(uint32_t *)record = n_record++;
+    return record;
+}
+
+void tri_slab_put(struct tri_slab_cache *c, void *record)
+{
+    memory_free(record, c->slab->size < KEPT ? c->slab->size : KEPT);
+}
+
+void *tri_slab_at(const struct tri_slab *s, uint32_t index)
+{
+    return index < n_record && records[index].slab == s ? records[index].record : NULL;
+}
+
 /* ---- a worker: its scheduler runs in place of a switch of stacks ---- */
 
 struct tri_poller {
@@ -110,7 +171,7 @@ static tr_time backend_now(struct tri_backend *b)
 
 tr_time tr_now(void)
 {
-    return mine()->now;
+    return mine() ? mine()->now : TR_S(1);
 }
 
 static uint64_t backend_random(struct tri_backend *b)
@@ -178,6 +239,9 @@ struct world_worker *world_worker_new(enum tri_wakee_kind kind, uint16_t seat)
     w->worker.poller = &w->poller;
     w->worker.seat = seat;
     w->worker.budget = TRI_BUDGET;
+    check(tri_scope_setup() == 0);
+    tri_slab_cache_init(&w->worker.scopes, tri_scope_slab());
+    atomic_init(&w->worker.started, true);
     tri_wheel_init(&w->worker.wheel, w->now);
     w->frame.task = &w->task;
     w->task.frame = &w->frame;
@@ -197,7 +261,55 @@ void world_worker_enter(struct world_worker *w)
 
 void world_worker_leave(void)
 {
+    tri_tls_worker->task = NULL;
     tri_tls_worker = NULL;
+}
+
+void world_worker_loop(struct world_worker *w)
+{
+    tri_worker_loop(&w->worker);
+}
+
+void world_worker_stop(struct world_worker *w)
+{
+    atomic_store(&w->rt.stopping, true);
+    tri_worker_rouse_all(&w->rt);
+}
+
+void world_worker_raid(struct world_worker *w, struct world_worker *from)
+{
+    struct tri_actor *a;
+
+    tri_steal_inbox(&w->worker, &from->worker);
+    a = tri_deque_len(&w->worker.hot) == 0 ? tri_deque_steal(&from->worker.hot) : NULL;
+    if (a) {
+        tri_actor_moves(a, &w->worker);
+        tri_deque_push(&w->worker.hot, a);
+    }
+    if (tri_deque_len(&w->worker.hot) > 0)
+        tri_worker_loop(&w->worker);
+}
+
+void world_scope_open(struct world_worker *w, const struct tr_scope_opts *opts, tr_scope *ret_scope)
+{
+    world_worker_enter(w);
+    *ret_scope = (tr_scope){ .owner = &w->task, .opts = *opts };
+    ret_scope->impl = tri_scope_new(&w->rt, NULL, &w->task, opts);
+    w->frame.n_scopes++;
+    world_worker_leave();
+}
+
+void world_scope_close(struct world_worker *w, tr_scope *s)
+{
+    check(s->impl->n_live == 0);
+    world_worker_enter(w);
+    tri_scope_free(s->impl);
+    world_worker_leave();
+}
+
+struct tri_worker *world_worker_of(struct world_worker *w)
+{
+    return &w->worker;
 }
 
 struct tri_wakee *world_worker_wakee(struct world_worker *w)
@@ -209,10 +321,47 @@ void world_worker_free(struct world_worker *w)
 {
     if (!w)
         return;
+    free(w->frame.gate);
     tri_runq_fini(&w->worker.own);
     tri_deque_fini(&w->worker.fresh);
     tri_deque_fini(&w->worker.hot);
     free(w);
+}
+
+/* ---- the threads of a case, by their numbers ---- */
+
+void world_task(unsigned thread, enum tri_wakee_kind kind, uint16_t seat)
+{
+    tasks[thread] = world_worker_new(kind, seat);
+}
+
+bool world_is_task(void)
+{
+    return explore_self() < EXPLORE_THREADS && tasks[explore_self()] != NULL;
+}
+
+bool world_enter(void)
+{
+    if (world_is_task())
+        world_worker_enter(tasks[explore_self()]);
+    return world_is_task();
+}
+
+void world_finish(void)
+{
+    for (unsigned t = 0; t < EXPLORE_THREADS; t++) {
+        world_worker_free(tasks[t]);
+        tasks[t] = NULL;
+    }
+}
+
+/* ---- sync/owner.h: variables of a thread have one address here ---- */
+
+void *tri_owner_self(void)
+{
+    static char threads[N_SELF];
+
+    return world_is_task() ? (void *)&tasks[explore_self()]->task.a : &threads[explore_self()];
 }
 
 /* ---- once: each thread's parker, which it keeps for ever ---- */

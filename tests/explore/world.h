@@ -6,6 +6,8 @@
 #ifndef TESTS_EXPLORE_WORLD_H
 #define TESTS_EXPLORE_WORLD_H
 
+#include <troupe/scope.h>
+
 #include "sched/worker.h"
 
 struct world_worker;
@@ -15,9 +17,25 @@ struct world_worker *world_worker_new(enum tri_wakee_kind kind, uint16_t seat);
 /* First and last in the thread that is this worker. */
 void world_worker_enter(struct world_worker *w);
 void world_worker_leave(void);
+struct tri_worker *world_worker_of(struct world_worker *w);
 /* The task's. */
 struct tri_wakee *world_worker_wakee(struct world_worker *w);
+/* The thread is a worker that runs handlers, until it is stopped; anybody stops it. */
+void world_worker_loop(struct world_worker *w);
+void world_worker_stop(struct world_worker *w);
+/* The same if there is something to steal in the inbox or the hot queue of @from. */
+void world_worker_raid(struct world_worker *w, struct world_worker *from);
+/* In the setup and in the finish: a scope that the task of @w owns. */
+void world_scope_open(struct world_worker *w, const struct tr_scope_opts *opts,
+                      tr_scope *ret_scope);
+void world_scope_close(struct world_worker *w, tr_scope *s);
 /* In the finish. NULL: nothing. */
 void world_worker_free(struct world_worker *w);
+
+/* The same for a case's threads by their numbers; those that are not named are plain threads. */
+void world_task(unsigned thread, enum tri_wakee_kind kind, uint16_t seat); /* in the setup */
+bool world_enter(void); /* where a thread begins; true: it is a task */
+bool world_is_task(void);
+void world_finish(void);
 
 #endif /* TESTS_EXPLORE_WORLD_H */
