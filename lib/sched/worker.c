@@ -587,6 +587,7 @@ void tri_worker_run_task(struct tri_worker *w, struct tri_task *t)
         atomic_store_explicit(&t->a.home, w, memory_order_release);
     w->task = t;
     w->budget = TRI_BUDGET;
+    w->credit = TRI_CREDIT;
     /* relaxed: the conductor only looks. */
     atomic_store_explicit(&w->shown, &t->a, memory_order_relaxed);
 }
