@@ -164,6 +164,7 @@ const struct bench_metric bench_mpsc[] = {
     { "mpsc_1000p", bounded, .n_worker = 2, .n = 1000 },
     { "mpsc_unb_4p", unbounded, .n_worker = 2, .n = 4 },
     { "mpsc_1w_4p", bounded, .n_worker = 1, .n = 4 },
+    { "mpsc_1w_1000p", bounded, .n_worker = 1, .n = 1000 },
     { "mpsc_many_4p", many, .n_worker = 2, .n = 4 },
     { .name = NULL },
 };

@@ -16,8 +16,11 @@
  * No wake-up is lost: the sender makes itself visible (a seq_cst store of line.first) and then
  * loads head (seq_cst); the receiver moves head (a seq_cst exchange) and then loads line.first
  * (seq_cst). In the one order of these four either the sender sees the room and serves itself,
- * or the receiver sees the line and serves it. While the line is not empty the same holds for
- * who is first later, because tri_line_serve() ends with a look at head.
+ * or the receiver sees the line and serves it. That is settled by the sender that makes the line
+ * not empty, for all that join behind it: the receiver looks only whether there is a line, and
+ * if it saw that sender or had moved head too early for it, it sees some first one until the line
+ * is empty again. Who joins behind others looks at nothing, therefore; who makes another one the
+ * first, and wants less or leaves, looks at head afterwards, under the same lock (serve_some()).
  *
  * A receiver that always runs on one seat (sched/worker.h) does without the fence between its two
  * steps, as long as c->reader is that seat. Then a sender that joins the line is either on the
@@ -142,7 +145,8 @@ static void perform(struct tri_mpsc *c, struct tri_waiter *w, struct tri_wakes *
 /* Takes @w out of the line; the fast path is open again when it was the last. */
 static void leave_line(struct tri_mpsc *c, struct tri_waiter *w)
 {
-    tri_waitq_remove(&c->line, w);
+    /* relaxed: the receiver looks whether there is a line; it has seen so. See the top. */
+    tri_waitq_unlink(&c->line, w, memory_order_relaxed);
     if (!tri_waitq_first(&c->line))
         clear_flags(c, TRI_TX_WAITING);
 }
@@ -153,6 +157,21 @@ static void let_go(struct tri_waiter *w, struct tri_wakes *wakes)
     tri_wakes_add(wakes, w->wakee);
     /* release: its message was moved, value says so; pairs with tri_txline_keeps(). */
     atomic_store_explicit(&w->done, true, memory_order_release);
+}
+
+/*
+ * Fetches what serving the first in line will touch: its message, its record, and the next one. In
+ * a long line nobody has touched these since they joined.
+ */
+static void fetch_first(struct tri_mpsc *c)
+{
+    const struct tri_waiter *w = tri_waitq_first(&c->line);
+
+    if (!w)
+        return;
+    __builtin_prefetch(w->value);
+    __builtin_prefetch(w->wakee, 1);
+    __builtin_prefetch(w->next, 1);
 }
 
 /* Serves the line until it is empty, the channel is full, or @wakes is. True: the last. */
@@ -171,6 +190,7 @@ static bool serve_some(struct tri_mpsc *c, struct tri_wakes *wakes)
         perform(c, w, wakes);
         leave_line(c, w);
         let_go(w, wakes);
+        fetch_first(c);
     }
     return false;
 }
@@ -208,12 +228,15 @@ static struct tri_waiter *take_disappointed(struct tri_mpsc *c)
 static void fence_receiver(struct tri_mpsc *c)
 {
     struct tri_worker *w = tri_worker_self();
-    uint16_t seat = w ? w->seat : TRI_SEAT_NONE, reader = TRI_SEAT_UNKNOWN;
+    uint16_t seat = w ? w->seat : TRI_SEAT_NONE, reader;
 
-    /* relaxed, both: the word alone counts; nothing is published through it. */
-    if (atomic_compare_exchange_strong_explicit(&c->reader, &reader, seat, memory_order_relaxed,
-                                                memory_order_relaxed) ||
-        reader == seat || reader == TRI_SEAT_NONE)
+    /* relaxed, all: the word alone counts; nothing is published through it. */
+    reader = atomic_load_explicit(&c->reader, memory_order_relaxed);
+    if (reader == TRI_SEAT_UNKNOWN &&
+        atomic_compare_exchange_strong_explicit(&c->reader, &reader, seat, memory_order_relaxed,
+                                                memory_order_relaxed))
+        return;
+    if (reader == seat || reader == TRI_SEAT_NONE)
         return;
     atomic_store_explicit(&c->reader, TRI_SEAT_NONE, memory_order_relaxed);
     tri_membarrier();
@@ -222,13 +245,17 @@ static void fence_receiver(struct tri_mpsc *c)
 /* Appends @w, unless it can be served at once. */
 static bool join_line(struct tri_mpsc *c, struct tri_waiter *w)
 {
-    if (!tri_waitq_first(&c->line) && fits(c, n_wanted(w)))
+    const bool alone = !tri_waitq_first(&c->line);
+
+    if (alone && fits(c, n_wanted(w)))
         return false;
     if (load_tail(c) & TRI_RX_SHUT) /* it is set under the lock */
         return false;
     tri_waitq_append(&c->line, w);
-    set_flags(c, TRI_TX_WAITING);
-    fence_receiver(c);
+    if (alone) {
+        set_flags(c, TRI_TX_WAITING);
+        fence_receiver(c);
+    }
     return true;
 }
 
@@ -362,10 +389,15 @@ void tri_txline_give_back(struct tri_mpsc *c, uint32_t n)
 
 void tri_mpsc_serve(struct tri_mpsc *c)
 {
+    struct tri_worker *w = tri_worker_self();
     struct tri_wakes wakes;
 
     tri_wakes_init(&wakes);
     tri_lock_acquire(&c->lock);
+    /* What this receive needs no turn for: else a long line would never end, because whoever is
+     * served joins it again while the receiver gives way, and each message would cost a park. */
+    if (w)
+        tri_worker_credit(w, 1);
     serve_and_release(c, &wakes);
 }
 
@@ -402,7 +434,10 @@ bool tri_txline_join(struct tri_mpsc *c, struct tri_waiter *w)
     tri_wakes_init(&wakes);
     tri_lock_acquire(&c->lock);
     joined = join_line(c, w);
-    serve_and_release(c, &wakes); /* the second look at head; may serve @w itself */
+    if (tri_waitq_first(&c->line) == w)
+        serve_and_release(c, &wakes); /* the second look at head; may serve @w itself */
+    else
+        tri_lock_release(&c->lock);
     return joined;
 }
 

@@ -73,6 +73,12 @@ static inline struct tri_actor *tri_runq_pop(struct tri_runq *q)
     return tri_runq_is_empty(q) ? NULL : q->slot[q->head++ & (q->size - 1)];
 }
 
+/* The @k-th; there are more than @k. */
+static inline struct tri_actor *tri_runq_peek(const struct tri_runq *q, size_t k)
+{
+    return q->slot[(q->head + k) & (q->size - 1)];
+}
+
 /* The @k-th, whose place the first one takes. */
 static inline struct tri_actor *tri_runq_pick(struct tri_runq *q, size_t k)
 {

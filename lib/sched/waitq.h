@@ -56,16 +56,22 @@ static inline void tri_waitq_append(struct tri_waitq *q, struct tri_waiter *w)
     atomic_store_explicit(&q->first, w, memory_order_seq_cst);
 }
 
-static inline void tri_waitq_remove(struct tri_waitq *q, struct tri_waiter *w)
+/* Takes @w out; if it was the first, the next one is, stored in @order. */
+static inline void tri_waitq_unlink(struct tri_waitq *q, struct tri_waiter *w, memory_order order)
 {
     struct tri_waiter *next = w->next != w ? w->next : NULL;
 
     w->prev->next = w->next;
     w->next->prev = w->prev;
     if (tri_waitq_first(q) == w)
-        /* seq_cst: as in tri_waitq_append(), for the one who is first now. */
-        atomic_store_explicit(&q->first, next, memory_order_seq_cst);
+        atomic_store_explicit(&q->first, next, order);
     w->next = NULL;
+}
+
+static inline void tri_waitq_remove(struct tri_waitq *q, struct tri_waiter *w)
+{
+    /* seq_cst: as in tri_waitq_append(), for the one who is first now. */
+    tri_waitq_unlink(q, w, memory_order_seq_cst);
 }
 
 /* No initialiser: it would clear the whole array. */

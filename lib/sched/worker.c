@@ -16,6 +16,8 @@ enum {
     LIFO_RUNS = 3,
     MAINTAIN_MASK = 7, /* every 8th pick */
     FAIR_MASK = 15,    /* every 16th pick */
+    N_AHEAD = 8,       /* of a queue in which it pays to fetch ahead */
+    AHEAD_BYTES = 512,
 };
 
 static const tr_time POLL_SPAN = TR_US(50);
@@ -515,6 +517,33 @@ static struct tri_actor *pick_fair(struct tri_worker *w, unsigned turn)
     return a;
 }
 
+/* The frame of the started task in @w's own queue that is @k-th from now, or NULL. */
+static struct tri_frame *frame_ahead(struct tri_worker *w, size_t k)
+{
+    struct tri_actor *a = tri_runq_peek(&w->own, k);
+
+    return tri_wakee_is_task(&a->wakee) ? tri_task_of(a)->frame : NULL;
+}
+
+/*
+ * The oldest of own. In a long queue the stacks of those behind it have left the caches since
+ * they parked: fetch the frame of the one after the next, and what lies above the next one's sp,
+ * where its calls return through, while this one runs.
+ */
+static struct tri_actor *pop_own(struct tri_worker *w)
+{
+    struct tri_actor *a = tri_runq_pop(&w->own);
+    struct tri_frame *f;
+
+    if (tri_likely(tri_runq_len(&w->own) < N_AHEAD))
+        return a;
+    __builtin_prefetch(frame_ahead(w, 1));
+    f = frame_ahead(w, 0);
+    for (unsigned at = 0; f && at < AHEAD_BYTES; at += 64)
+        __builtin_prefetch((const char *)f->ctx.sp + at, 1);
+    return a;
+}
+
 struct tri_actor *tri_worker_pick(struct tri_worker *w)
 {
     /* relaxed: only we write it; watchers compare two readings. */
@@ -540,7 +569,7 @@ struct tri_actor *tri_worker_pick(struct tri_worker *w)
         tri_runq_push(&w->own, a);
     }
     w->lifo_runs = 0;
-    if ((a = tri_runq_pop(&w->own)))
+    if ((a = pop_own(w)))
         return a;
     if (tri_deque_len(&w->hot) > 0 && (a = oldest(&w->hot)))
         return a;
@@ -558,6 +587,7 @@ void tri_worker_run_task(struct tri_worker *w, struct tri_task *t)
         atomic_store_explicit(&t->a.home, w, memory_order_release);
     w->task = t;
     w->budget = TRI_BUDGET;
+    w->credit = TRI_CREDIT;
     /* relaxed: the conductor only looks. */
     atomic_store_explicit(&w->shown, &t->a, memory_order_relaxed);
 }
