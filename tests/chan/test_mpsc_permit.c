@@ -435,6 +435,32 @@ STEP_TEST(mpsc_permit, shut_sends_a_waiting_arm_away)
     shut_sends_a_waiting_wish_away(root, selector_spawn);
 }
 
+STEP_TEST(mpsc_permit, too_many_places_fail_at_once_in_every_form_and_none_are_there_at_once)
+{
+    static const size_t too_many[] = { 3, (size_t)UINT32_MAX + 2, SIZE_MAX };
+    itemq_permit p = { 0 }, q = { 0 };
+    tr_arm arm;
+    int r_next;
+
+    open_with(2, 2);
+    for (unsigned i = 0; i < TR_LEN(too_many); i++) {
+        check_eq(itemq_try_reserve(&tx, too_many[i], &p), -EINVAL);
+        check_eq(itemq_reserve(&tx, too_many[i], TR_NEVER, &p), -EINVAL);
+        check_eq(itemq_blocking_reserve(&tx, too_many[i], TR_NEVER, &p), -EINVAL);
+        arm = itemq_reserve_arm(&tx, too_many[i], &p);
+        check_eq(tr_select(TR_NEVER, &arm, 1), 0);
+        check_eq(arm.result, -EINVAL);
+    }
+    queue(root, sender_spawn, 9, TR_NEVER, NULL, &r_next, NULL);
+    check_eq(itemq_reserve(&tx, 0, TR_NEVER, &p), 0, "full, and somebody waits");
+    itemq_rx_shut(&rx);
+    check_eq(itemq_reserve(&tx, 0, TR_NEVER, &q), -EPIPE);
+    check_eq(itemq_reserve(&tx, 1, TR_NEVER, &q), -EPIPE);
+    step_until(r_next == -EPIPE);
+    itemq_permit_close(&p);
+    close_both();
+}
+
 STEP_TEST(mpsc_permit, wish_ends_by_its_deadline)
 {
     itemq_permit p = { 0 };

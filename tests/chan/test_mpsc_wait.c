@@ -215,6 +215,31 @@ STEP_TEST(mpsc_wait, close_sends_waiting_senders_away_with_their_messages)
     close_channel();
 }
 
+/* Some of those to be woken together have been woken otherwise, and some have gone by then. */
+STEP_TEST(mpsc_wait, those_that_need_no_wake_do_not_lose_the_others_of_a_batch)
+{
+    tr_task t[64];
+
+    open_full();
+    for (uint32_t id = 2; id < 60; id++)
+        queue_sender(root, id, TR_NEVER, &t[id]);
+    for (uint32_t id = 5; id < 60; id += 7)
+        tr_task_abort(&t[id]); /* woken, and still in line */
+    for (uint32_t id = 3; id < 10; id++) {
+        tr_task_abort(&t[id]);
+        step_until(result[id] != 1); /* gone */
+    }
+    itemq_rx_shut(&rx);
+    for (uint32_t id = 2; id < 60; id++) {
+        step_until(result[id] != 1);
+        check(result[id] == -EPIPE || result[id] == -ECANCELED);
+        need_eq(left[id].id, id);
+        tr_task_close(&t[id]);
+    }
+    check_eq(take(), 1);
+    close_channel();
+}
+
 /* ---- an arm that was granted a place and loses ---- */
 
 static tr_notify other = TR_NOTIFY_INIT;
