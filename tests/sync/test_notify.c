@@ -323,6 +323,22 @@ STEP_TEST(notify, all_completes_what_was_begun_or_counted_before_and_nothing_els
     check(has_permit(), "a stored one stays");
 }
 
+STEP_TEST(notify, what_was_complete_for_a_count_stays_so_however_often_it_is_asked)
+{
+    const uint64_t before = tr_notify_count(&notify);
+
+    tr_notify_all(&notify);
+    for (unsigned i = 0; i < 3; i++) {
+        uint64_t mine = before;
+        tr_arm arm = tr_notify_wait_since_arm(&notify, &mine);
+
+        check_eq(tr_select(TR_NOW, &arm, 1), 0);
+        check_eq(mine, before + 1);
+        check_eq(arm.result, 0);
+        check_eq(tr_select(TR_NOW, &arm, 1), -ETIMEDOUT, "for the new count it is not");
+    }
+}
+
 STEP_TEST(notify, an_arm_waits_from_its_select_on_and_not_from_its_making)
 {
     tr_arm made = tr_notify_wait_arm(&notify);
