@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* step05 - a word that changes while the program runs: configuration in a watch. */
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,6 +119,18 @@ static int greet_all(const char *const *names, const struct hub *h)
 
 /* ---- the program ---- */
 
+/* The next value, made from the present one; called again if another sender was quicker. */
+static int shout(const void *now, void *next, void *arg)
+{
+    const struct cfg *from = now;
+    struct cfg *to = next;
+
+    (void)arg;
+    for (size_t i = 0; i < sizeof to->word; i++)
+        to->word[i] = (char)toupper((unsigned char)from->word[i]);
+    return 1; /* 0: nothing is to change */
+}
+
 static int app(tr_scope *root, void *arg)
 {
     struct cfg day = { "hello" }, night = { "good night" };
@@ -129,6 +142,8 @@ static int app(tr_scope *root, void *arg)
     if ((r = lineq_new(16, &h.out, &p.in)) < 0 || (r = cfgw_new(&day, &cfg, &h.cfg)) < 0 ||
         (r = printer_spawn(root, &p, NULL)) < 0 || (r = greet_all(arg, &h)) < 0 ||
         (r = cfgw_replace(&cfg, &night)) < 0 || (r = greet_all(arg, &h)) < 0)
+        return r;
+    if ((r = cfgw_modify(&cfg, shout, NULL)) < 0 || (r = greet_all(arg, &h)) < 0)
         return r;
     hub_drop(&h); /* the last sender: the printer ends */
     return tr_scope_join(root, TR_NEVER);

@@ -42,6 +42,7 @@ TR_API tr_arm tr_oneshot_recv_arm(tr_oneshot_rx *rx, void *ret_value);
 TR_API tr_arm tr_oneshot_closed_arm(tr_oneshot_tx *tx);
 TR_API bool tr_oneshot_rx_is_empty(const tr_oneshot_rx *rx);
 TR_API bool tr_oneshot_rx_is_closed(const tr_oneshot_rx *rx);
+TR_API bool tr_oneshot_rx_is_done(const tr_oneshot_rx *rx);
 TR_API void tr_oneshot_rx_shut(tr_oneshot_rx *rx);
 TR_API void tr_oneshot_tx_close(tr_oneshot_tx *tx);
 TR_API void tr_oneshot_rx_close(tr_oneshot_rx *rx);
@@ -61,7 +62,7 @@ TR_API void tr_oneshot_rx_close(tr_oneshot_rx *rx);
  *   before.  -EAGAIN: not yet (try).  -ETIMEDOUT, -ECANCELED, -ESHUTDOWN: nothing is lost, @rx
  *   can be used again.  -EPERM.
  * name_rx_is_empty(&rx): no value is there to be taken.  name_rx_is_closed(&rx): a receive would
- *   return -EPIPE.
+ *   return -EPIPE.  name_rx_is_done(&rx): a receive on this end has returned the value or -EPIPE.
  * name_rx_shut(&rx): the sender sees a closed channel; a value sent before can be received.
  * name_tx_close(&tx), name_rx_close(&rx): never wait, leave the end empty; a value that was
  *   sent and never taken is dropped by the receiver's close.
@@ -127,6 +128,10 @@ TR_API void tr_oneshot_rx_close(tr_oneshot_rx *rx);
     TR_GENERATED bool name##_rx_is_closed(const name##_rx *tri_rx)                             \
     {                                                                                          \
         return tr_oneshot_rx_is_closed(&tri_rx->end);                                          \
+    }                                                                                          \
+    TR_GENERATED bool name##_rx_is_done(const name##_rx *tri_rx)                               \
+    {                                                                                          \
+        return tr_oneshot_rx_is_done(&tri_rx->end);                                            \
     }                                                                                          \
     TR_GENERATED void name##_rx_shut(name##_rx *tri_rx)                                        \
     {                                                                                          \

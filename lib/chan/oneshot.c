@@ -51,6 +51,7 @@ enum {
 struct tri_oneshot {
     atomic_uint state;
     bool taken; /* rx only: the value was received */
+    bool done;  /* rx only: it has the value, or was told that there is none */
     _Atomic(struct tri_wakee *) rx_wakee;
     _Atomic(struct tri_wakee *) tx_wakee;
     const struct tri_type *type;
@@ -69,7 +70,7 @@ int tr_oneshot_new(const struct tri_type *type, tr_oneshot_tx *ret_tx, tr_onesho
     atomic_init(&c->state, 0);
     atomic_init(&c->rx_wakee, NULL);
     atomic_init(&c->tx_wakee, NULL);
-    c->taken = false;
+    c->taken = c->done = false;
     c->type = type;
     *ret_tx = (tr_oneshot_tx){ c };
     *ret_rx = (tr_oneshot_rx){ c };
@@ -189,9 +190,10 @@ static int recv_now(struct tri_oneshot *c, void *ret_value)
 {
     unsigned s = look(c);
 
-    if (!(s & SENT))
-        return s & (TX_LEFT | RX_SHUT) ? -EPIPE : -EAGAIN;
-    if (c->taken)
+    if (!(s & (SENT | TX_LEFT | RX_SHUT)))
+        return -EAGAIN;
+    c->done = true;
+    if (!(s & SENT) || c->taken)
         return -EPIPE;
     c->taken = true;
     tri_copy(ret_value, c->value, c->type->size);
@@ -211,6 +213,11 @@ bool tr_oneshot_rx_is_closed(const tr_oneshot_rx *rx)
         return true;
     s = look(rx->cell);
     return s & SENT ? rx->cell->taken : s & (TX_LEFT | RX_SHUT);
+}
+
+bool tr_oneshot_rx_is_done(const tr_oneshot_rx *rx)
+{
+    return !rx || !rx->cell || rx->cell->done;
 }
 
 /* ---- waiting: of rx for the end of tx, and of tx for the end of rx ---- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * select.c - tr_select(): the loop of sched/wait.c over several arms. It attempts the arms in
- * rotation, enrols a waiter with each source, sleeps once, takes all waiters back, and attempts
+ * select.c - tr_select(): the loop of sched/wait.c over several arms. It attempts the arms from
+ * one drawn anew each time, in rotation, enrols a waiter with each source, sleeps once, takes all waiters back, and attempts
  * again. A source may only wake a waiter that selects, never perform the operation for it, so
  * exactly one arm is consumed: by the one attempt that succeeds, in the task itself. After the
  * sleep it attempts before it takes the waiters back, so that one which had come to the head of
@@ -24,7 +24,7 @@ struct select {
     tr_arm *arms;
     struct tri_waiter *waiters; /* one for each arm */
     unsigned n;
-    unsigned start; /* where the search begins */
+    bool draws; /* where each search begins; else at arm 0 */
 };
 
 static const struct tri_arm_ops select_ops = { .what = "select" };
@@ -38,11 +38,24 @@ static tr_time limit(const struct select *s, tr_time deadline)
     return deadline;
 }
 
-/* The index of an arm that was performed, or -1. */
-static int attempt(struct select *s)
+/* Where a search begins. */
+static unsigned start_of(const struct select *s, struct tri_task *self)
 {
+    if (!s->draws)
+        return 0;
+    /* relaxed: the worker that runs us; another one after a movable task's park. */
+    return (unsigned)(tri_worker_random(
+                          atomic_load_explicit(&self->a.home, memory_order_relaxed)) %
+                      s->n);
+}
+
+/* The index of an arm that was performed, or -1. */
+static int attempt(struct select *s, struct tri_task *self)
+{
+    const unsigned start = start_of(s, self);
+
     for (unsigned k = 0; k < s->n; k++) {
-        unsigned i = s->start + k < s->n ? s->start + k : s->start + k - s->n;
+        unsigned i = start + k < s->n ? start + k : start + k - s->n;
 
         if (s->arms[i].ops && s->arms[i].ops->attempt(&s->arms[i]))
             return (int)i;
@@ -76,18 +89,18 @@ static bool enroll(struct select *s, struct tri_task *self)
 
 static int wait_any(struct select *s, struct tri_task *self, tr_time deadline)
 {
-    int i = attempt(s), r = 0;
+    int i = attempt(s, self), r = 0;
 
     tri_task_note(self, &select_ops, s->arms);
     while (i < 0 && r == 0 && !tri_wait_is_over(self, deadline, &r)) {
         tri_park_prepare(self);
         if (enroll(s, self)) {
             r = tri_park(self, limit(s, deadline));
-            i = attempt(s);
+            i = attempt(s, self);
             withdraw(s, s->n);
         } else {
             tri_park_undo(self);
-            i = attempt(s);
+            i = attempt(s, self);
         }
         r = tri_due_is_no_error(r, deadline); /* a due arm, of which another one was quicker */
     }
@@ -113,10 +126,10 @@ static __attribute__((noinline)) int wait_many(struct select *s, struct tri_task
     return wait_any(s, self, deadline);
 }
 
-static int run(tr_time deadline, tr_arm *arms, size_t n, bool rotate)
+static int run(tr_time deadline, tr_arm *arms, size_t n, bool draws)
 {
     struct tri_task *self = tri_self();
-    struct select s = { arms, NULL, (unsigned)n, 0 };
+    struct select s = { arms, NULL, (unsigned)n, draws };
     bool enabled = false;
     int r = tri_wait_enter_as(self, "tr_select");
 
@@ -128,8 +141,6 @@ static int run(tr_time deadline, tr_arm *arms, size_t n, bool rotate)
         enabled |= arms[i].ops != NULL;
     if (!enabled)
         return -EINVAL;
-    if (rotate)
-        s.start = (unsigned)(tri_worker_random(tri_worker_self()) % n);
     return n <= FEW ? wait_few(&s, self, deadline) : wait_many(&s, self, deadline);
 }
 

@@ -7,12 +7,15 @@ chan_tests = \
     tests/chan/test_broadcast_wait \
     tests/chan/test_ask \
     tests/chan/test_ask_cycle \
+    tests/chan/test_callbacks \
+    tests/chan/test_memory \
     tests/chan/test_mpsc \
     tests/chan/test_mpsc_end \
     tests/chan/test_mpsc_forms \
     tests/chan/test_mpsc_inside \
     tests/chan/test_mpsc_overflow \
     tests/chan/test_mpsc_permit \
+    tests/chan/test_mpsc_urgent \
     tests/chan/test_mpsc_wait \
     tests/chan/test_oneshot \
     tests/chan/test_watch \

@@ -56,6 +56,39 @@ TR_TEST(mpsc_forms, waiting_form_outside_of_a_task_is_refused)
     close_channel();
 }
 
+/* No runtime was ever there: what does not park a task works, deadlines of threads included. */
+TR_TEST(mpsc_forms, everything_but_a_task_that_waits_works_without_a_runtime)
+{
+    struct item m = item(1), got = { 0 };
+    itemq_permit p = { 0 };
+    itemq_weak weak;
+    itemq_tx second;
+
+    open_channel(2);
+    check_eq(itemq_try_send(&tx, &m), 0);
+    check_eq(itemq_try_reserve(&tx, 1, &p), 0);
+    m = item(2);
+    check_eq(itemq_blocking_send(&tx, &m, tr_after(TR_MS(1))), -ETIMEDOUT);
+    check_eq(itemq_permit_send(&p, &m), 0);
+    check_eq(itemq_blocking_reserve(&tx, 1, tr_after(TR_MS(1)), &p), -ETIMEDOUT);
+    check_eq(itemq_reserve(&tx, 1, tr_after(TR_MS(1)), &p), -EPERM);
+    check_eq(itemq_closed(&tx, tr_after(TR_MS(1))), -EPERM);
+    check_eq(itemq_blocking_closed(&tx, tr_after(TR_MS(1))), -ETIMEDOUT);
+    weak = itemq_tx_downgrade(&tx);
+    check_eq(itemq_weak_upgrade(&weak, &second), 0);
+    check_eq(itemq_len(&rx), 2u);
+    check_eq(itemq_senders(&rx), 2u);
+    check_eq(itemq_try_recv(&rx, &got), 0);
+    check_eq(itemq_blocking_recv(&rx, tr_after(TR_MS(1)), &got), 0);
+    check_eq(got.id, 2u);
+    check_eq(itemq_blocking_recv(&rx, tr_after(TR_MS(1)), &got), -ETIMEDOUT);
+    itemq_rx_shut(&rx);
+    check_eq(itemq_blocking_closed(&tx, TR_NEVER), 0);
+    itemq_weak_close(&weak);
+    itemq_tx_close(&second);
+    close_channel();
+}
+
 STEP_TEST(mpsc_forms, blocking_form_in_a_task_is_refused)
 {
     struct item m = item(1), got = item(2);

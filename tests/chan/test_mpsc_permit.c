@@ -341,6 +341,40 @@ STEP_TEST(mpsc_permit, withdrawn_wish_of_an_arm_lets_the_next_one_in)
     withdrawn_wish_lets_the_next_one_in(root, selector_spawn);
 }
 
+static tr_notify other = TR_NOTIFY_INIT;
+
+TR_TASK(chooser, struct job, job_drop);
+
+static int chooser(struct job *j)
+{
+    tr_arm arms[] = { tr_notify_wait_arm(&other), itemq_reserve_arm(&j->tx, j->n, j->permit) };
+
+    *j->ret_result = 100 + tr_select_first(j->deadline, arms, 2);
+    return 0;
+}
+
+/* Told of its places, and ready otherwise as well before it runs. */
+STEP_TEST(mpsc_permit, places_of_a_granted_arm_that_loses_go_to_the_next)
+{
+    itemq_permit p = { 0 };
+    int r_arm, r_next;
+
+    open_with(2, 2);
+    queue(root, chooser_spawn, 2, TR_NEVER, &p, &r_arm, NULL);
+    queue(root, sender_spawn, 9, TR_NEVER, NULL, &r_next, NULL);
+    check_eq(take(), 1);
+    check_eq(take(), 2);
+    tr_notify_one(&other);
+    step_until(r_arm != 1);
+    check_eq(r_arm, 100, "the other arm won");
+    check_eq(itemq_permit_left(&p), (size_t)0);
+    step_until(r_next != 1);
+    check_eq(r_next, 0);
+    check_eq(itemq_tx_room(&tx), (size_t)1);
+    check_eq(take(), 9);
+    close_both();
+}
+
 STEP_TEST(mpsc_permit, places_granted_before_the_cancel_are_kept)
 {
     itemq_permit p = { 0 };
@@ -399,6 +433,32 @@ STEP_TEST(mpsc_permit, shut_sends_a_waiting_wish_away)
 STEP_TEST(mpsc_permit, shut_sends_a_waiting_arm_away)
 {
     shut_sends_a_waiting_wish_away(root, selector_spawn);
+}
+
+STEP_TEST(mpsc_permit, too_many_places_fail_at_once_in_every_form_and_none_are_there_at_once)
+{
+    static const size_t too_many[] = { 3, (size_t)UINT32_MAX + 2, SIZE_MAX };
+    itemq_permit p = { 0 }, q = { 0 };
+    tr_arm arm;
+    int r_next;
+
+    open_with(2, 2);
+    for (unsigned i = 0; i < TR_LEN(too_many); i++) {
+        check_eq(itemq_try_reserve(&tx, too_many[i], &p), -EINVAL);
+        check_eq(itemq_reserve(&tx, too_many[i], TR_NEVER, &p), -EINVAL);
+        check_eq(itemq_blocking_reserve(&tx, too_many[i], TR_NEVER, &p), -EINVAL);
+        arm = itemq_reserve_arm(&tx, too_many[i], &p);
+        check_eq(tr_select(TR_NEVER, &arm, 1), 0);
+        check_eq(arm.result, -EINVAL);
+    }
+    queue(root, sender_spawn, 9, TR_NEVER, NULL, &r_next, NULL);
+    check_eq(itemq_reserve(&tx, 0, TR_NEVER, &p), 0, "full, and somebody waits");
+    itemq_rx_shut(&rx);
+    check_eq(itemq_reserve(&tx, 0, TR_NEVER, &q), -EPIPE);
+    check_eq(itemq_reserve(&tx, 1, TR_NEVER, &q), -EPIPE);
+    step_until(r_next == -EPIPE);
+    itemq_permit_close(&p);
+    close_both();
 }
 
 STEP_TEST(mpsc_permit, wish_ends_by_its_deadline)

@@ -215,6 +215,125 @@ STEP_TEST(mpsc_wait, close_sends_waiting_senders_away_with_their_messages)
     close_channel();
 }
 
+/* Some of those to be woken together have been woken otherwise, and some have gone by then. */
+STEP_TEST(mpsc_wait, those_that_need_no_wake_do_not_lose_the_others_of_a_batch)
+{
+    tr_task t[64];
+
+    open_full();
+    for (uint32_t id = 2; id < 60; id++)
+        queue_sender(root, id, TR_NEVER, &t[id]);
+    for (uint32_t id = 5; id < 60; id += 7)
+        tr_task_abort(&t[id]); /* woken, and still in line */
+    for (uint32_t id = 3; id < 10; id++) {
+        tr_task_abort(&t[id]);
+        step_until(result[id] != 1); /* gone */
+    }
+    itemq_rx_shut(&rx);
+    for (uint32_t id = 2; id < 60; id++) {
+        step_until(result[id] != 1);
+        check(result[id] == -EPIPE || result[id] == -ECANCELED);
+        need_eq(left[id].id, id);
+        tr_task_close(&t[id]);
+    }
+    check_eq(take(), 1);
+    close_channel();
+}
+
+/* ---- an arm that was granted a place and loses ---- */
+
+static tr_notify other = TR_NOTIFY_INIT;
+
+TR_TASK(chooser, struct job, job_drop);
+
+/* Sends only if nobody notifies: arm 0 wins whenever both are ready. */
+static int chooser(struct job *j)
+{
+    tr_arm arms[2] = { tr_notify_wait_arm(&other), itemq_send_arm(&j->tx, &j->m) };
+    int i = tr_select_first(j->deadline, arms, 2);
+
+    *j->ret_left = j->m;
+    *j->ret_result = i < 0 ? i : 100 + i;
+    return 0;
+}
+
+static void queue_chooser(tr_scope *root, uint32_t id)
+{
+    struct job j = { itemq_tx_clone(&tx), TR_NEVER, item(id), &result[id], &left[id] };
+    unsigned n = n_in_line();
+
+    result[id] = 1;
+    need_eq(chooser_spawn(root, &j, NULL), 0);
+    step_until(n_in_line() == n + 1);
+}
+
+/* The first in line is told of the place; before it runs, its other arm is ready as well. */
+static void grant_and_take_back(uint32_t id)
+{
+    check_eq(take(), 1);
+    tr_notify_one(&other);
+    step_until(result[id] != 1);
+    check_eq(result[id], 100, "the other arm won");
+    check_eq(left[id].id, id, "nothing was sent");
+}
+
+STEP_TEST(mpsc_wait, place_of_a_granted_arm_that_loses_serves_the_next_sender)
+{
+    open_full();
+    queue_chooser(root, 2);
+    queue_sender(root, 3, TR_NEVER, NULL);
+    queue_sender(root, 4, TR_NEVER, NULL);
+    grant_and_take_back(2);
+    step_until(result[3] != 1); /* no message was received meanwhile */
+    check_eq(result[3], 0);
+    check_eq(result[4], 1);
+    check_eq(take(), 3);
+    check_eq(take(), 4);
+    close_channel();
+}
+
+STEP_TEST(mpsc_wait, place_of_a_granted_arm_that_loses_is_told_to_the_next_arm)
+{
+    open_full();
+    queue_chooser(root, 2);
+    queue_chooser(root, 3);
+    grant_and_take_back(2);
+    step_until(result[3] != 1);
+    check_eq(result[3], 101, "its send");
+    check_eq(take(), 3);
+    close_channel();
+}
+
+STEP_TEST(mpsc_wait, place_of_a_granted_arm_that_loses_and_was_alone_is_anybodys)
+{
+    struct item m = item(9);
+
+    open_full();
+    queue_chooser(root, 2);
+    grant_and_take_back(2);
+    check_eq(n_in_line(), 0);
+    check_eq(itemq_try_send(&tx, &m), 0);
+    check_eq(take(), 9);
+    close_channel();
+}
+
+/* An arm that was not granted anything leaves from the middle of the line. */
+STEP_TEST(mpsc_wait, arm_that_loses_without_a_place_leaves_the_line_as_it_is)
+{
+    open_full();
+    queue_sender(root, 2, TR_NEVER, NULL);
+    queue_chooser(root, 3);
+    queue_sender(root, 4, TR_NEVER, NULL);
+    tr_notify_one(&other);
+    step_until(result[3] != 1);
+    check_eq(result[3], 100);
+    check_eq(n_in_line(), 2);
+    check_eq(take(), 1);
+    check_eq(take(), 2);
+    check_eq(take(), 4);
+    close_channel();
+}
+
 /* ---- receiving ---- */
 
 TR_TASK(receiver, struct job, job_drop);

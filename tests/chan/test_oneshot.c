@@ -6,8 +6,8 @@
 #include <pthread.h>
 
 #include "chan/items.h"
-#include "chan/step.h"
 #include "mem/alloc.h"
+#include "sched/kit.h"
 
 TR_ONESHOT(answer, struct item, item_drop);
 
@@ -152,6 +152,30 @@ TR_TEST(oneshot, receiver_knows_that_no_value_will_come)
     close_channel();
 }
 
+/* The end is there at once, and known by a question; seen it is by a receive only. */
+TR_TEST(oneshot, receiver_is_done_when_it_has_seen_the_end_and_not_before)
+{
+    check_eq(answer_rx_is_done(&rx), false);
+    check_eq(answer_try_recv(&rx, &got), -EAGAIN);
+    check_eq(answer_blocking_recv(&rx, TR_NOW, &got), -ETIMEDOUT);
+    check_eq(answer_rx_is_done(&rx), false, "not by a receive in vain");
+    check_eq(send_id(1), 0);
+    check_eq(answer_rx_is_done(&rx), false, "nor by the send");
+    answer_rx_shut(&rx);
+    check_eq(answer_rx_is_done(&rx), false, "nor by the shut");
+    check_eq(answer_try_recv(&rx, &got), 0);
+    check_eq(answer_rx_is_done(&rx), true);
+    close_channel();
+    check_eq(answer_rx_is_done(&rx), true, "an empty end");
+
+    open_channel();
+    answer_tx_close(&tx);
+    check_eq(answer_rx_is_done(&rx), false, "nor by the end of the sender");
+    check_eq(answer_try_recv(&rx, &got), -EPIPE);
+    check_eq(answer_rx_is_done(&rx), true);
+    close_channel();
+}
+
 TR_TEST(oneshot, empty_end_is_misuse_and_closing_it_does_nothing)
 {
     struct item m = item(1);
@@ -293,10 +317,10 @@ static int watcher(struct job *j)
     return 0;
 }
 
-/* The state of the cell has a parking in it: PARK_ONE in oneshot.c, and state comes first. */
-static bool is_parked(void *cell)
+/* How often an end of the cell has parked: PARK_ONE in oneshot.c, and state comes first. */
+static unsigned n_parked(void *cell)
 {
-    return atomic_load((atomic_uint *)cell) >= 1u << 8;
+    return atomic_load((atomic_uint *)cell) >> 8;
 }
 
 /* Starts a task that waits in @spawn and lets it park on the open channel. */
@@ -307,10 +331,11 @@ static void park(tr_scope *scope,
     struct job j = { deadline };
     struct tr_task_opts opts = { .ret_task = ret_task };
     void *cell = tx.end.cell;
+    const unsigned n = n_parked(cell);
 
     result = 1;
     need_eq(spawn(scope, &j, &opts), 0);
-    step_until(is_parked(cell));
+    step_until(n_parked(cell) != n);
 }
 
 STEP_TEST(oneshot, receiver_waits_for_the_value)
@@ -351,6 +376,72 @@ STEP_TEST(oneshot, receiver_that_gave_up_can_wait_again)
     step_until(result != 1);
     check_eq(result, 0);
     close_channel();
+}
+
+/* ---- two that wait one after the other ---- */
+
+static tr_notify elsewhere = TR_NOTIFY_INIT;
+
+TR_TASK(mover, struct job, tr_nodrop);
+TR_TASK(other_mover, struct job, tr_nodrop);
+
+static int mover(struct job *j)
+{
+    result = answer_recv(&rx, j->deadline, &got);
+    return tr_notify_wait(&elsewhere, TR_NEVER);
+}
+
+static int other_mover(struct job *j)
+{
+    result = answer_closed(&tx, j->deadline);
+    return tr_notify_wait(&elsewhere, TR_NEVER);
+}
+
+/* @first gives up and waits elsewhere; then @second waits for @end. */
+static void check_only_the_latter_wakes(tr_scope *root,
+                                        int (*first)(tr_scope *, struct job *,
+                                                     const struct tr_task_opts *),
+                                        int (*second)(tr_scope *, struct job *,
+                                                      const struct tr_task_opts *),
+                                        void (*end)(void))
+{
+    tr_task gone, waits;
+
+    park(root, first, tr_after(TR_MS(1)), &gone);
+    step_until(result != 1 && is_parked(&gone));
+    check_eq(result, -ETIMEDOUT);
+    park(root, second, TR_NEVER, &waits);
+    step_until(is_parked(&waits));
+    end();
+    check(!is_parked(&waits), "it is woken");
+    check(is_parked(&gone), "the one before is not");
+    step_until(result != 1);
+    check_eq(result, 0);
+    close_channel();
+    check(is_parked(&gone), "nor by the end of both ends");
+    tr_notify_one(&elsewhere);
+    check_eq(tr_task_join(&gone, TR_NEVER, NULL), 0);
+    tr_task_close(&waits);
+}
+
+static void send_five(void)
+{
+    check_eq(send_id(5), 0);
+}
+
+static void shut_rx(void)
+{
+    answer_rx_shut(&rx);
+}
+
+STEP_TEST(oneshot, of_two_receivers_in_turn_only_the_latter_is_woken)
+{
+    check_only_the_latter_wakes(root, mover_spawn, receiver_spawn, send_five);
+}
+
+STEP_TEST(oneshot, of_two_senders_that_wait_in_turn_only_the_latter_is_woken)
+{
+    check_only_the_latter_wakes(root, other_mover_spawn, watcher_spawn, shut_rx);
 }
 
 STEP_TEST(oneshot, cancelled_receive_has_taken_nothing)

@@ -245,7 +245,7 @@ static inline void every_wait(const struct scenario *sc)
 }
 
 /* The test @name_ runs @stage_ and @finish_ with every hit. */
-#define EVERY(suite_, name_, stage_, finish_)                         \
+#define EVERY_TEST(suite_, name_, stage_, finish_)                    \
     TR_TEST(suite_, name_)                                            \
     {                                                                 \
         every_wait(&(const struct scenario){ (stage_), (finish_) }); \

@@ -121,9 +121,9 @@ static void mpsc_finish(void)
     memset(&m, 0, sizeof m);
 }
 
-EVERY(every_chan, mpsc_bounded, bounded, mpsc_finish)
-EVERY(every_chan, mpsc_unbounded, unbounded, mpsc_finish)
-EVERY(every_chan, mpsc_recv_many, in_batches, mpsc_finish)
+EVERY_TEST(every_chan, mpsc_bounded, bounded, mpsc_finish)
+EVERY_TEST(every_chan, mpsc_unbounded, unbounded, mpsc_finish)
+EVERY_TEST(every_chan, mpsc_recv_many, in_batches, mpsc_finish)
 
 /* ---- oneshot: questions with a place for the answer ---- */
 
@@ -236,7 +236,7 @@ static void oneshot_finish(void)
     memset(&o, 0, sizeof o);
 }
 
-EVERY(every_chan, oneshot, oneshot_stage, oneshot_finish)
+EVERY_TEST(every_chan, oneshot, oneshot_stage, oneshot_finish)
 
 /* ---- watch ---- */
 
@@ -339,7 +339,7 @@ static void watch_finish(void)
     memset(&w, 0, sizeof w);
 }
 
-EVERY(every_chan, watch, watch_stage, watch_finish)
+EVERY_TEST(every_chan, watch, watch_stage, watch_finish)
 
 /* ---- broadcast ---- */
 
@@ -467,5 +467,5 @@ static void news_finish(void)
     memset(&b, 0, sizeof b);
 }
 
-EVERY(every_chan, broadcast_that_overwrites, overwriting, news_finish)
-EVERY(every_chan, broadcast_that_waits, waiting, news_finish)
+EVERY_TEST(every_chan, broadcast_that_overwrites, overwriting, news_finish)
+EVERY_TEST(every_chan, broadcast_that_waits, waiting, news_finish)

@@ -68,7 +68,7 @@ static void nested_finish(void)
     finish(7);
 }
 
-EVERY(every_scope, scopes_in_scopes, nested_stage, nested_finish)
+EVERY_TEST(every_scope, scopes_in_scopes, nested_stage, nested_finish)
 
 /* ---- joins by handle, by arm, and after an abort ---- */
 
@@ -127,7 +127,7 @@ static void join_finish(void)
     finish(4);
 }
 
-EVERY(every_scope, joins, join_stage, join_finish)
+EVERY_TEST(every_scope, joins, join_stage, join_finish)
 
 /* ---- results one by one, with room for two ---- */
 
@@ -164,7 +164,7 @@ static void gather_finish(void)
     finish(5);
 }
 
-EVERY(every_scope, results_one_by_one, gather_stage, gather_finish)
+EVERY_TEST(every_scope, results_one_by_one, gather_stage, gather_finish)
 
 /* ---- races ---- */
 
@@ -208,7 +208,7 @@ static void race_finish(void)
     finish(4);
 }
 
-EVERY(every_scope, races, race_stage, race_finish)
+EVERY_TEST(every_scope, races, race_stage, race_finish)
 
 /* ---- a drain, a deadline, and a cleanup that waits ---- */
 
@@ -250,7 +250,7 @@ static void drain_finish(void)
     finish(3);
 }
 
-EVERY(every_scope, a_drain, drain_stage, drain_finish)
+EVERY_TEST(every_scope, a_drain, drain_stage, drain_finish)
 
 static int overdue_stage(tr_scope *outer)
 {
@@ -264,7 +264,7 @@ static int overdue_stage(tr_scope *outer)
     return r < 0 ? r : MAY(tr_scope_join(&s, late()), -ETIMEDOUT);
 }
 
-EVERY(every_scope, a_deadline, overdue_stage, drain_finish)
+EVERY_TEST(every_scope, a_deadline, overdue_stage, drain_finish)
 
 /* ---- restarts ---- */
 
@@ -288,7 +288,7 @@ static void restart_finish(void)
     finish(3);
 }
 
-EVERY(every_scope, restarts, restart_stage, restart_finish)
+EVERY_TEST(every_scope, restarts, restart_stage, restart_finish)
 
 /* ---- a handler that is asked, and sends to another ---- */
 
@@ -397,4 +397,4 @@ static void handler_finish(void)
     finish(6);
 }
 
-EVERY(every_scope, handlers, handler_stage, handler_finish)
+EVERY_TEST(every_scope, handlers, handler_stage, handler_finish)

@@ -66,7 +66,7 @@ static void pair_finish(void)
     n_read = n_written = 0;
 }
 
-EVERY(every_sock, a_pair, pair_stage, pair_finish)
+EVERY_TEST(every_sock, a_pair, pair_stage, pair_finish)
 
 /* ---- a server and its clients ---- */
 
@@ -166,4 +166,4 @@ static void server_finish(void)
     n_echoed = 0;
 }
 
-EVERY(every_sock, a_server, server_stage, server_finish)
+EVERY_TEST(every_sock, a_server, server_stage, server_finish)

@@ -73,7 +73,7 @@ static void semaphore_finish(void)
     users_finish();
 }
 
-EVERY(every_sync, semaphore, semaphore_stage, semaphore_finish)
+EVERY_TEST(every_sync, semaphore, semaphore_stage, semaphore_finish)
 
 /* ---- who leaves the line lets the next one pass ---- */
 
@@ -152,7 +152,7 @@ static void line_finish(void)
     n_round = n_behind = 0;
 }
 
-EVERY(every_sync, the_next_in_line, line_stage, line_finish)
+EVERY_TEST(every_sync, the_next_in_line, line_stage, line_finish)
 
 /* ---- mutex ---- */
 
@@ -191,7 +191,7 @@ static void mutex_finish(void)
     users_finish();
 }
 
-EVERY(every_sync, mutex, mutex_stage, mutex_finish)
+EVERY_TEST(every_sync, mutex, mutex_stage, mutex_finish)
 
 /* ---- rwlock ---- */
 
@@ -259,7 +259,7 @@ static void rwlock_finish(void)
     users_finish();
 }
 
-EVERY(every_sync, rwlock, rwlock_stage, rwlock_finish)
+EVERY_TEST(every_sync, rwlock, rwlock_stage, rwlock_finish)
 
 /* ---- notify: jobs on a list, and word of each ---- */
 
@@ -345,7 +345,7 @@ static void notify_finish(void)
         check_eq(list.n_taken, N_WORK);
 }
 
-EVERY(every_sync, notify, notify_stage, notify_finish)
+EVERY_TEST(every_sync, notify, notify_stage, notify_finish)
 
 /* ---- barrier: who does not come fails the meeting, and the others are let go ---- */
 
@@ -388,7 +388,7 @@ static void barrier_finish(void)
     users_finish();
 }
 
-EVERY(every_sync, barrier, barrier_stage, barrier_finish)
+EVERY_TEST(every_sync, barrier, barrier_stage, barrier_finish)
 
 /* ---- once ---- */
 
@@ -439,4 +439,4 @@ static void once_finish(void)
     users_finish();
 }
 
-EVERY(every_sync, once, once_stage, once_finish)
+EVERY_TEST(every_sync, once, once_stage, once_finish)

@@ -85,7 +85,7 @@ static void delay_finish(void)
     n_in = n_out = 0;
 }
 
-EVERY(every_wait, delay_queue, delay_stage, delay_finish)
+EVERY_TEST(every_wait, delay_queue, delay_stage, delay_finish)
 
 /* ---- interval ---- */
 
@@ -128,7 +128,7 @@ static void interval_finish(void)
     n_tick = 0;
 }
 
-EVERY(every_wait, interval, interval_stage, interval_finish)
+EVERY_TEST(every_wait, interval, interval_stage, interval_finish)
 
 /* ---- select: a little of everything ---- */
 
@@ -328,8 +328,8 @@ static void select_finish(void)
     memset(&x, 0, sizeof x);
 }
 
-EVERY(every_wait, select_many_arms, select_stage, select_finish)
-EVERY(every_wait, select_first, select_first_stage, select_finish)
+EVERY_TEST(every_wait, select_many_arms, select_stage, select_finish)
+EVERY_TEST(every_wait, select_first, select_first_stage, select_finish)
 
 /* ---- who is asked for its message and takes another arm: the next in line sends ---- */
 
@@ -419,7 +419,7 @@ static void writers_finish(void)
     memset(&p, 0, sizeof p);
 }
 
-EVERY(every_wait, senders_that_take_another_arm, writers_stage, writers_finish)
+EVERY_TEST(every_wait, senders_that_take_another_arm, writers_stage, writers_finish)
 
 /* ---- a set of arms that stays ---- */
 
@@ -531,4 +531,4 @@ static void set_finish(void)
     memset(&l, 0, sizeof l);
 }
 
-EVERY(every_wait, select_set, set_stage, set_finish)
+EVERY_TEST(every_wait, select_set, set_stage, set_finish)

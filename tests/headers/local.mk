@@ -3,3 +3,4 @@
 # must be refused. tools/check-headers.sh tries them all.
 EXTRA_DIST += tests/headers/misuse.c tests/headers/use_ask.c tests/headers/use_broadcast.c
 EXTRA_DIST += tests/headers/use_mpsc.c tests/headers/use_version.c
+EXTRA_DIST += tests/headers/use_oneshot.c tests/headers/use_watch.c

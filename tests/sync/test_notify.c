@@ -298,6 +298,62 @@ STEP_TEST(notify, an_arm_with_a_count_misses_nothing_between_two_selects)
     check_eq(tr_select(tr_after(TR_MS(1)), &arm, 1), -ETIMEDOUT);
 }
 
+/* A wait counts from when its caller took the count, whether or not it had begun by then. */
+STEP_TEST(notify, all_completes_what_was_begun_or_counted_before_and_nothing_else)
+{
+    uint64_t before = tr_notify_count(&notify), later;
+    tr_arm arm = tr_notify_wait_since_arm(&notify, &before);
+
+    seen = before;
+    queue(root, &notify.inside, await_since, 1, TR_NEVER);
+    queue_await(root, 2, TR_NEVER);
+    tr_notify_all(&notify);
+    later = tr_notify_count(&notify);
+    queue_await(root, 3, TR_NEVER);
+    check_eq(ended(1), 0, "begun");
+    check_eq(ended(2), 0);
+    check_eq(tr_select(TR_NOW, &arm, 1), 0, "made and not begun");
+    check_eq(tr_notify_wait_since(&notify, &later, TR_NOW), -ETIMEDOUT);
+    check_eq(result[3], PENDING);
+    tr_notify_one(&notify);
+    check_eq(ended(3), 0);
+    check(!has_permit());
+    tr_notify_one(&notify);
+    tr_notify_all(&notify);
+    check(has_permit(), "a stored one stays");
+}
+
+STEP_TEST(notify, what_was_complete_for_a_count_stays_so_however_often_it_is_asked)
+{
+    const uint64_t before = tr_notify_count(&notify);
+
+    tr_notify_all(&notify);
+    for (unsigned i = 0; i < 3; i++) {
+        uint64_t mine = before;
+        tr_arm arm = tr_notify_wait_since_arm(&notify, &mine);
+
+        check_eq(tr_select(TR_NOW, &arm, 1), 0);
+        check_eq(mine, before + 1);
+        check_eq(arm.result, 0);
+        check_eq(tr_select(TR_NOW, &arm, 1), -ETIMEDOUT, "for the new count it is not");
+    }
+}
+
+STEP_TEST(notify, an_arm_waits_from_its_select_on_and_not_from_its_making)
+{
+    tr_arm made = tr_notify_wait_arm(&notify);
+
+    check_eq(n_in_line(&notify.inside), 0u);
+    tr_notify_one(&notify);
+    check_eq(tr_notify_try_wait(&notify), 0, "a permit, there for whoever asks first");
+    check_eq(tr_notify_try_wait(&notify), -EAGAIN, "asking has taken it");
+    check_eq(tr_select(TR_NOW, &made, 1), -ETIMEDOUT, "so the arm has nothing");
+    queue_both(root, 1);
+    tr_notify_one(&notify);
+    check_eq(ended(1), 11, "in a select it is in line");
+    check(!has_permit());
+}
+
 /* ---- conditions ---- */
 
 static unsigned n_looks, value;

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hello-delayq - sessions that expire: prints "bob said goodbye", "carol expired", "alice expired".
+ * Shows a queue whose values become ready at their instants, and how one is put off or taken out.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <troupe.h>
+
+struct session {
+    const char *name;
+};
+TR_DELAYQ(expiries, struct session, tr_nodrop);
+
+static int add(expiries *q, const char *name, unsigned ms, tr_delay_key *ret_key)
+{
+    struct session s = { name };
+
+    return expiries_insert(q, &s, tr_after(TR_MS(ms)), ret_key);
+}
+
+static int hello(tr_scope *root, void *arg)
+{
+    expiries q TR_CLEANUP(expiries_free) = { 0 };
+    tr_delay_key alice, bob, carol;
+    struct session s;
+    int r;
+
+    (void)root;
+    (void)arg;
+    if ((r = expiries_new(&q)) < 0 || (r = add(&q, "alice", 10, &alice)) < 0 ||
+        (r = add(&q, "bob", 20, &bob)) < 0 || (r = add(&q, "carol", 30, &carol)) < 0)
+        return r;
+    if ((r = expiries_reset(&q, alice, tr_after(TR_MS(60)))) < 0) /* she is still there */
+        return r;
+    if ((r = expiries_remove(&q, bob, &s)) < 0)
+        return r;
+    printf("%s said goodbye\n", s.name);
+    while (expiries_len(&q) > 0 && (r = expiries_next(&q, TR_UNTIL_DRAIN, &s)) == 0)
+        printf("%s expired\n", s.name);
+    return r;
+}
+
+int main(void)
+{
+    return tr_run(hello, NULL) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
