@@ -19,6 +19,8 @@ libtroupe_la_SOURCES += \
     lib/chan/mpsc_rx.c \
     lib/chan/mpsc_tx.c \
     lib/chan/oneshot.c \
+    lib/chan/published.c \
+    lib/chan/published.h \
     lib/chan/snapshot.h \
     lib/chan/watch.c \
     lib/chan/watch.h \

@@ -14,6 +14,7 @@ chan_tests = \
     tests/chan/test_mpsc_permit \
     tests/chan/test_mpsc_wait \
     tests/chan/test_oneshot \
+    tests/chan/test_published \
     tests/chan/test_watch \
     tests/chan/test_watch_more
 unit_tests += $(chan_tests)
