@@ -6,6 +6,7 @@ libtroupe_la_SOURCES += \
     lib/chan/broadcast_park.c \
     lib/chan/broadcast_rx.c \
     lib/chan/broadcast_tx.c \
+    lib/chan/broadcast_weak.c \
     lib/chan/ask.c \
     lib/chan/move.h \
     lib/chan/mpsc.c \

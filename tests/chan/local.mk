@@ -5,6 +5,7 @@ chan_tests = \
     tests/chan/test_broadcast_copy \
     tests/chan/test_broadcast_inside \
     tests/chan/test_broadcast_wait \
+    tests/chan/test_broadcast_weak \
     tests/chan/test_ask \
     tests/chan/test_mpsc \
     tests/chan/test_mpsc_end \
