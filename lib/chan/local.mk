@@ -8,6 +8,7 @@ libtroupe_la_SOURCES += \
     lib/chan/broadcast_tx.c \
     lib/chan/broadcast_weak.c \
     lib/chan/ask.c \
+    lib/chan/ask_arm.c \
     lib/chan/move.h \
     lib/chan/mpsc.c \
     lib/chan/mpsc.h \

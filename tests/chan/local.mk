@@ -7,6 +7,7 @@ chan_tests = \
     tests/chan/test_broadcast_wait \
     tests/chan/test_broadcast_weak \
     tests/chan/test_ask \
+    tests/chan/test_ask_arm \
     tests/chan/test_mpsc \
     tests/chan/test_mpsc_end \
     tests/chan/test_mpsc_forms \
