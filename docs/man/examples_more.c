@@ -71,6 +71,15 @@ int multiply(requestq_tx tx, long *ret)
 
     r = requestq_ask(&tx, &q, tr_after(TR_S(1)), &c);
     *ret = c;
+    if (r < 0)
+        return r;
+
+    requestq_question asked TR_CLEANUP(requestq_ask_end) = { { NULL } };
+
+    if ((r = requestq_ask_begin(&tx, &q, TR_NEVER, &c, &asked)) < 0)
+        return r;
+    tr_arm arms[] = { requestq_ask_arm(&asked), tr_deadline_arm(tr_after(TR_S(1))) };
+    r = tr_select(TR_UNTIL_DRAIN, arms, TR_LEN(arms));
     return r;
 }
 

@@ -29,6 +29,11 @@ typedef struct tr_reply {
     uint64_t serial;
 } tr_reply;
 
+/* A question under way; { NULL } is an empty one. */
+typedef struct tr_question {
+    struct tri_gate *gate;
+} tr_question;
+
 /* The untyped core; TR_REPLY and TR_ASK generate the typed functions over it. */
 TR_API int tr_reply_answer(tr_reply *reply, void *value, size_t size);
 TR_API bool tr_reply_is_wanted(const tr_reply *reply);
@@ -37,6 +42,10 @@ TR_API TR_CHECK int tr_ask(tr_mpsc_tx *tx, void *m, tr_reply *reply, tr_time dea
                            void *ret_value);
 TR_API TR_CHECK int tr_blocking_ask(tr_mpsc_tx *tx, void *m, tr_reply *reply, tr_time deadline,
                                     void *ret_value);
+TR_API TR_CHECK int tr_ask_begin(tr_mpsc_tx *tx, void *m, tr_reply *reply, tr_time deadline,
+                                 void *ret_value, tr_question *ret_question);
+TR_API tr_arm tr_ask_arm(tr_question *q);
+TR_API bool tr_ask_end(tr_question *q);
 
 /*
  * Declares @name, the reply end for answers of @type; ends with ';'.
@@ -82,6 +91,18 @@ TR_API TR_CHECK int tr_blocking_ask(tr_mpsc_tx *tx, void *m, tr_reply *reply, tr
  *   for a field that is not empty; -ENOMEM.
  *   Callers: tasks.
  * name_blocking_ask(&tx, &m, deadline, &answer): the same for plain threads.
+ *
+ * name_ask_begin(&tx, &m, deadline, &answer, &q): puts the reply end in and sends m, waiting for
+ *   room only. From then until the end of the question @answer is the replier's, who may write it
+ *   at any time: keep it in place, and out of use. A task may have many questions.
+ *   Returns:  0: @q is under way.  As a send, and -EINVAL, -ENOMEM as name_ask: m is yours.
+ *   Callers: tasks.
+ * name_ask_arm(&q): an arm of tr_select(). Its result ends the question: 0: the answer is in
+ *   @answer and yours.  -EOWNERDEAD: nobody will answer.  -EINVAL: an empty question. An arm that
+ *   loses leaves the question under way, also its answer if that has come.
+ * name_ask_end(&q): the question is over; a later answer is refused to the replier. True: one had
+ *   come, and is in @answer. Leaves @q empty; never waits, but for a replier who is just writing.
+ *   A cleanup of @q that is declared after @answer, with a cleanup of its own, loses nothing.
  */
 #define TR_ASK(name, tx_type, message, field, reply)                                           \
     TR_GENERATED TR_CHECK int name##_ask(tx_type *tri_tx, message *tri_m, tr_time tri_deadline, \
@@ -95,6 +116,26 @@ TR_API TR_CHECK int tr_blocking_ask(tr_mpsc_tx *tx, void *m, tr_reply *reply, tr
     {                                                                                          \
         reply *tri_reply = &tri_m->field;                                                      \
         return tr_blocking_ask(&tri_tx->end, tri_m, &tri_reply->end, tri_deadline, tri_ret);   \
+    }                                                                                          \
+    typedef struct name##_question {                                                           \
+        tr_question end;                                                                       \
+    } name##_question;                                                                         \
+    TR_GENERATED TR_CHECK int name##_ask_begin(tx_type *tri_tx, message *tri_m,                \
+                                               tr_time tri_deadline,                           \
+                                               reply##_tri_value *tri_ret,                     \
+                                               name##_question *tri_ret_question)              \
+    {                                                                                          \
+        reply *tri_reply = &tri_m->field;                                                      \
+        return tr_ask_begin(&tri_tx->end, tri_m, &tri_reply->end, tri_deadline, tri_ret,       \
+                            tri_ret_question ? &tri_ret_question->end : NULL);                 \
+    }                                                                                          \
+    TR_GENERATED tr_arm name##_ask_arm(name##_question *tri_question)                          \
+    {                                                                                          \
+        return tr_ask_arm(tri_question ? &tri_question->end : NULL);                           \
+    }                                                                                          \
+    TR_GENERATED bool name##_ask_end(name##_question *tri_question)                            \
+    {                                                                                          \
+        return tr_ask_end(&tri_question->end);                                                 \
     }                                                                                          \
     struct name##_tri_semicolon_ask
 

@@ -29,6 +29,10 @@ typedef struct tr_broadcast_tx {
     uint64_t n_back; /* messages handed back by this end */
 } tr_broadcast_tx;
 
+typedef struct tr_broadcast_weak {
+    struct tri_broadcast *chan;
+} tr_broadcast_weak;
+
 typedef struct tr_broadcast_rx {
     struct tri_subscriber *sub;
 } tr_broadcast_rx;
@@ -82,6 +86,12 @@ TR_API void tr_broadcast_tx_counts(const tr_broadcast_tx *tx,
                                    struct tr_broadcast_counts *ret_counts);
 TR_API void tr_broadcast_tx_close(tr_broadcast_tx *tx);
 
+TR_API tr_broadcast_weak tr_broadcast_tx_downgrade(const tr_broadcast_tx *tx);
+TR_API TR_CHECK int tr_broadcast_weak_upgrade(const tr_broadcast_weak *weak,
+                                              tr_broadcast_tx *ret_tx);
+TR_API tr_broadcast_weak tr_broadcast_weak_clone(const tr_broadcast_weak *weak);
+TR_API void tr_broadcast_weak_close(tr_broadcast_weak *weak);
+
 TR_API TR_CHECK int tr_broadcast_recv(tr_broadcast_rx *rx, tr_time deadline, void *ret_m);
 TR_API TR_CHECK int tr_broadcast_try_recv(tr_broadcast_rx *rx, void *ret_m);
 TR_API TR_CHECK int tr_broadcast_blocking_recv(tr_broadcast_rx *rx, tr_time deadline,
@@ -92,6 +102,8 @@ TR_API TR_CHECK int tr_broadcast_resubscribe(const tr_broadcast_rx *rx,
                                              tr_broadcast_rx *ret_rx);
 TR_API bool tr_broadcast_rx_is_closed(const tr_broadcast_rx *rx);
 TR_API size_t tr_broadcast_len(const tr_broadcast_rx *rx);
+TR_API size_t tr_broadcast_senders(const tr_broadcast_rx *rx);
+TR_API size_t tr_broadcast_weak_senders(const tr_broadcast_rx *rx);
 TR_API void tr_broadcast_rx_counts(const tr_broadcast_rx *rx,
                                    struct tr_broadcast_counts *ret_counts);
 TR_API void tr_broadcast_rx_close(tr_broadcast_rx *rx);
@@ -127,7 +139,11 @@ TR_API void tr_broadcast_rx_close(tr_broadcast_rx *rx);
  *   TR_BROADCAST_FAIL.  name_resubscribe(&rx, &ret_rx): the same with the flags of @rx.
  *   Return 0, -ENOMEM, -EINVAL.
  * name_tx_clone(&tx): one more sending end. Cannot fail; a clone of an empty end is empty.
+ * name_tx_downgrade(&tx), name_weak_clone(&weak): a weak end, which does not keep the channel
+ *   open.  name_weak_upgrade(&weak, &tx): a sending end again; -EPIPE: every sender has gone.
+ *   name_weak_close(&weak).
  * name_receivers(&tx): how many there are.  name_capacity(&tx): what the ring retains.
+ *   name_senders(&rx), name_weak_senders(&rx): how many ends there are.
  * name_len(&rx): sent and not received yet, lost ones included: above the capacity, the next
  *   receive lags.  name_tx_len(&tx): not seen by all yet, at most the capacity.  Snapshots.
  * name_rx_is_closed(&rx): every sender is gone; there may be something left to receive.
@@ -196,6 +212,28 @@ TR_API void tr_broadcast_rx_close(tr_broadcast_rx *rx);
         name##_tx tri_other = { tr_broadcast_tx_clone(&tri_tx->end) };                         \
         return tri_other;                                                                      \
     }                                                                                          \
+    typedef struct name##_weak {                                                               \
+        tr_broadcast_weak end;                                                                 \
+    } name##_weak;                                                                             \
+    TR_GENERATED name##_weak name##_tx_downgrade(const name##_tx *tri_tx)                      \
+    {                                                                                          \
+        name##_weak tri_weak = { tr_broadcast_tx_downgrade(&tri_tx->end) };                    \
+        return tri_weak;                                                                       \
+    }                                                                                          \
+    TR_GENERATED name##_weak name##_weak_clone(const name##_weak *tri_weak)                    \
+    {                                                                                          \
+        name##_weak tri_copy = { tr_broadcast_weak_clone(&tri_weak->end) };                    \
+        return tri_copy;                                                                       \
+    }                                                                                          \
+    TR_GENERATED TR_CHECK int name##_weak_upgrade(const name##_weak *tri_weak,                 \
+                                                  name##_tx *tri_ret_tx)                       \
+    {                                                                                          \
+        return tr_broadcast_weak_upgrade(&tri_weak->end, &tri_ret_tx->end);                    \
+    }                                                                                          \
+    TR_GENERATED void name##_weak_close(name##_weak *tri_weak)                                 \
+    {                                                                                          \
+        tr_broadcast_weak_close(&tri_weak->end);                                               \
+    }                                                                                          \
     TR_GENERATED TR_CHECK int name##_subscribe(const name##_tx *tri_tx, unsigned tri_flags,    \
                                                name##_rx *tri_ret_rx)                          \
     {                                                                                          \
@@ -259,6 +297,14 @@ TR_API void tr_broadcast_rx_close(tr_broadcast_rx *rx);
     TR_GENERATED size_t name##_len(const name##_rx *tri_rx)                                    \
     {                                                                                          \
         return tr_broadcast_len(&tri_rx->end);                                                 \
+    }                                                                                          \
+    TR_GENERATED size_t name##_senders(const name##_rx *tri_rx)                                \
+    {                                                                                          \
+        return tr_broadcast_senders(&tri_rx->end);                                             \
+    }                                                                                          \
+    TR_GENERATED size_t name##_weak_senders(const name##_rx *tri_rx)                           \
+    {                                                                                          \
+        return tr_broadcast_weak_senders(&tri_rx->end);                                        \
     }                                                                                          \
     TR_GENERATED void name##_rx_counts(const name##_rx *tri_rx,                                \
                                        struct tr_broadcast_counts *tri_ret_counts)             \

@@ -66,7 +66,7 @@ TR_API const void *tr_watch_get(tr_watch_rx *rx);
 TR_API const void *tr_watch_peek(tr_watch_rx *rx);
 TR_API const void *tr_watch_pin(tr_watch_rx *rx);
 TR_API void tr_watch_unpin(const void *value);
-TR_API bool tr_watch_has_changed(const tr_watch_rx *rx);
+TR_API TR_CHECK int tr_watch_has_changed(const tr_watch_rx *rx);
 TR_API void tr_watch_mark_changed(tr_watch_rx *rx);
 TR_API void tr_watch_mark_unchanged(tr_watch_rx *rx);
 TR_API TR_CHECK int tr_watch_changed(tr_watch_rx *rx, tr_time deadline);
@@ -90,16 +90,20 @@ TR_API void tr_watch_rx_close(tr_watch_rx *rx);
  * name_exchange(&tx, &v, &old): as replace; @old is the value before, counted: name_unpin(old).
  * name_modify(&tx, fn, arg): makes the next value from the present one, by fn(now, next, arg): see
  *   tr_watch_modify_fn. 1: published; 0: left as it was; -ENOMEM; else as @fn returned.
- *   Callers: anybody.  Progress: lock-free for readers; writers exclude each other for a moment.
+ *   Callers: anybody.  Progress: writers exclude each other for a moment.
  * name_tx_pin(&tx): the newest value, counted, for a sender.
  * name_closed(&tx, deadline), name_blocking_closed(&tx, deadline), name_closed_arm(&tx): waits
  *   until there is no receiver: 0 then. A short absence may go unnoticed.  name_tx_is_closed(&tx).
  * name_get(&rx): the newest value, marked as seen; borrowed until the next call on @rx, also
  *   across waits. Never NULL, except for an empty end.  Callers: anybody.
  * name_peek(&rx): the same without marking it.
- * name_pin(&rx): the newest value, counted: valid until name_unpin(value), from any thread.
- * name_has_changed(&rx): a version that this end has not seen is there. Until a send returns, one
- *   end may get its value before another is told of it.
+ * name_pin(&rx): the newest value, counted: valid until name_unpin(value), from any thread and
+ *   across waits.
+ *   Progress: wait-free for get, peek and the pins, but for the drop of a value they replace; they
+ *   never delay a sender, also if the thread is stopped in the middle.
+ * name_has_changed(&rx): marks nothing.  1: a version that this end has not seen is there.  0:
+ *   none.  -EPIPE: every sender is gone, whatever was seen. Until a send returns, one end may get
+ *   its value before another is told of it.
  * name_mark_changed(&rx), name_mark_unchanged(&rx): as if the present value had not been seen, or
  *   had.  name_rx_is_closed(&rx): every sender is gone.  name_senders(&rx), name_receivers(&tx).
  * name_changed(&rx, deadline): waits for one and marks it as seen; several sends give one.
@@ -206,7 +210,7 @@ TR_API void tr_watch_rx_close(tr_watch_rx *rx);
     {                                                                                          \
         tr_watch_unpin(tri_value);                                                             \
     }                                                                                          \
-    TR_GENERATED bool name##_has_changed(const name##_rx *tri_rx)                              \
+    TR_GENERATED TR_CHECK int name##_has_changed(const name##_rx *tri_rx)                      \
     {                                                                                          \
         return tr_watch_has_changed(&tri_rx->end);                                             \
     }                                                                                          \

@@ -122,7 +122,7 @@ struct tri_broadcast {
     uint64_t n_due, n_received, n_lost, n_unread; /* the last three of closed receivers */
     atomic_size_t n_rx;     /* written under the lock */
     atomic_uint n_blocking; /* subscribers with blocks set, and one while they are being marked */
-    atomic_size_t n_tx, n_end;
+    atomic_size_t n_tx, n_weak, n_end;
     _Atomic uint64_t n_back; /* of closed sending ends */
 };
 

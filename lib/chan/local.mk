@@ -6,7 +6,9 @@ libtroupe_la_SOURCES += \
     lib/chan/broadcast_park.c \
     lib/chan/broadcast_rx.c \
     lib/chan/broadcast_tx.c \
+    lib/chan/broadcast_weak.c \
     lib/chan/ask.c \
+    lib/chan/ask_arm.c \
     lib/chan/move.h \
     lib/chan/mpsc.c \
     lib/chan/mpsc.h \
@@ -20,6 +22,8 @@ libtroupe_la_SOURCES += \
     lib/chan/mpsc_tx.c \
     lib/chan/mpsc_urgent.c \
     lib/chan/oneshot.c \
+    lib/chan/published.c \
+    lib/chan/published.h \
     lib/chan/snapshot.h \
     lib/chan/watch.c \
     lib/chan/watch.h \

@@ -2,11 +2,12 @@
 /*
  * watch.c - all ends share a cell that points to the newest snapshot.
  *
- *     writer   (lock)  now = new snapshot;  mark = its version  (unlock)   wake   old one: -1
- *     reader   now == held?  yes: held->value      no: pin now in a read section, keep it as held
+ *     writer   (lock)  publish; now = new snapshot; mark = its version  (unlock)  wake  old: -1
+ *     reader   now == held?  yes: held->value      no: pin the published one, keep it as held
  *
- * mark is version << 1 | ENDED, where ENDED says that no sender is left. It is moved after now,
- * so who saw a version finds that one, or a newer one, in now. An end has seen rx->seen; a
+ * now says which one is the newest and is no more than compared; pins are taken in published.h.
+ * mark is version << 1 | ENDED, where ENDED says that no sender is left. It is moved last, so
+ * who saw a version pins that one, or a newer one. An end has seen rx->seen; a
  * version above that is a change, and so is the flag UNSEEN in it, for one that was only peeked
  * at or marked so. KEEP in rx->seen: the next get() gives held as it is.
  *
@@ -15,17 +16,16 @@
  *     send        yes        yes       in turn         yes                yes
  *     (*) on different ends.
  *
- * Progress: get() without a change is two loads; with one it is lock-free. Writers, waiters and
- * closing ends exclude each other by the lock for some instructions; a reader never takes it.
+ * Progress: get() without a change is two loads; with one, and every pin, it is wait-free but for
+ * the drop of the value that it held before. Writers, waiters and closing ends exclude each
+ * other by the lock for some instructions; a reader never takes it, and delays nobody who does.
  *
  * No wake-up is lost: a waiter joins the line under the lock after a look at mark under the same
  * lock; a writer moves mark under it and then takes the line. Memory of the waiters: done is the
  * last touch, their wakees live for ever.
  *
- * Reclamation: snapshots are counted; the cell has a count on the one in now and gives it up when
- * it is replaced. A reader that loaded now gets a count in a read section, which keeps the memory,
- * or finds that the count was 0 and loads again: a newer one is there. The cell belongs to its
- * ends (n_end).
+ * Reclamation: snapshots are counted; the cell has a count on the published one and gives it up
+ * when it is replaced. The cell belongs to its ends (n_end).
  */
 #include "config.h"
 
@@ -37,12 +37,6 @@
 #include "sched/runtime.h"
 
 /* ---- life ---- */
-
-void tri_snapshot_free(struct tri_rcu_head *head)
-{
-    _Static_assert(offsetof(struct tri_snapshot, rcu) == 0, "this cast");
-    free((struct tri_snapshot *)(void *)head);
-}
 
 static struct tri_snapshot *snapshot_of(const void *value)
 {
@@ -56,6 +50,7 @@ static struct tri_watch *cell_new(const struct tri_type *type, struct tri_snapsh
     if (!c)
         return NULL;
     c->type = type;
+    tri_published_init(&c->published, first);
     atomic_init(&c->now, first);
     atomic_init(&c->n_tx, 1);
     atomic_init(&c->n_rx, 1);
@@ -90,8 +85,7 @@ static void cell_unref(struct tri_watch *c)
     /* release: our accesses end here. acquire: those of the other ends did. */
     if (atomic_fetch_sub_explicit(&c->n_end, 1, memory_order_acq_rel) != 1)
         return;
-    /* relaxed: nobody else is left. */
-    tri_snapshot_unref(atomic_load_explicit(&c->now, memory_order_relaxed));
+    tri_snapshot_unref(tri_published_fini(&c->published));
     free(c);
 }
 
@@ -121,17 +115,38 @@ void tri_watch_wake(struct tri_watch *c, struct tri_watch_line *line)
 
 /* ---- sending ---- */
 
-/* Puts @next, with the version after the last, in place of the old one, which is returned. */
-struct tri_snapshot *tri_watch_publish(struct tri_watch *c, struct tri_snapshot *next)
+struct tri_slot *tri_watch_lock(struct tri_watch *c)
+{
+    struct tri_slot *slot, *more = NULL;
+    unsigned n = 0;
+
+    for (;;) {
+        tri_lock_acquire(&c->lock);
+        if (more && !tri_published_grow(&c->published, more, n))
+            free(more);
+        slot = tri_published_find(&c->published);
+        if (slot)
+            return slot;
+        n = tri_published_wants(&c->published);
+        tri_lock_release(&c->lock);
+        more = n > 0 ? tri_mem_alloc(n * sizeof *more) : NULL;
+        if (!more)
+            return NULL;
+    }
+}
+
+struct tri_snapshot *tri_watch_publish(struct tri_watch *c, struct tri_slot *slot,
+                                       struct tri_snapshot *next)
 {
     /* relaxed: only writers change it, and we have the lock. */
     uint64_t mark = atomic_load_explicit(&c->mark, memory_order_relaxed) + 2;
     struct tri_snapshot *old;
 
     next->version = mark >> 1;
-    /* release: the snapshot; pairs with tri_watch_pin_now(). The lock has shown us the old one. */
-    old = atomic_exchange_explicit(&c->now, next, memory_order_release);
-    /* release: now comes first; pairs with tri_watch_mark(). */
+    old = tri_published_put(&c->published, slot, next);
+    /* relaxed: it is compared, and no value is found through it. */
+    atomic_store_explicit(&c->now, next, memory_order_relaxed);
+    /* release: the publication comes first; pairs with tri_watch_mark(). */
     atomic_store_explicit(&c->mark, mark, memory_order_release);
     return old;
 }
@@ -140,6 +155,7 @@ static int send_value(tr_watch_tx *tx, void *value, bool wants_receiver, const v
 {
     struct tri_watch *c = tx ? tx->cell : NULL;
     struct tri_snapshot *next, *old;
+    struct tri_slot *slot;
 
     if (!c || !value)
         return -EINVAL;
@@ -147,14 +163,18 @@ static int send_value(tr_watch_tx *tx, void *value, bool wants_receiver, const v
     if (!next)
         return -ENOMEM;
     tri_copy(next->value, value, c->type->size);
-    tri_lock_acquire(&c->lock);
+    slot = tri_watch_lock(c);
+    if (!slot) {
+        free(next);
+        return -ENOMEM;
+    }
     /* relaxed: an answer about the moment. */
     if (wants_receiver && atomic_load_explicit(&c->n_rx, memory_order_relaxed) == 0) {
         tri_lock_release(&c->lock);
         free(next); /* nobody has seen it; the value is still in @value */
         return -EPIPE;
     }
-    old = tri_watch_publish(c, next);
+    old = tri_watch_publish(c, slot, next);
     tri_watch_wake(c, &c->line);
     tri_zero(value, c->type->size);
     if (ret_old)
@@ -291,26 +311,12 @@ void tr_watch_rx_close(tr_watch_rx *rx)
 
 /* ---- reading ---- */
 
-/* The newest snapshot, counted. */
-struct tri_snapshot *tri_watch_pin_now(struct tri_watch *c)
-{
-    struct tri_snapshot *s;
-
-    tri_rcu_lock();
-    do
-        /* acquire: the snapshot; pairs with tri_watch_publish(). */
-        s = atomic_load_explicit(&c->now, memory_order_acquire);
-    while (!tri_snapshot_try_ref(s));
-    tri_rcu_unlock();
-    return s;
-}
-
 /* Holds the newest snapshot in place of an older one. */
 static __attribute__((noinline)) void refresh(tr_watch_rx *rx)
 {
     struct tri_snapshot *old = rx->held;
 
-    rx->held = tri_watch_pin_now(rx->cell);
+    rx->held = tri_published_pin(&rx->cell->published);
     rx->seen = rx->held->version;
     if (old)
         tri_snapshot_unref(old);
@@ -327,7 +333,7 @@ const void *tr_watch_get(tr_watch_rx *rx)
         if (kept)
             return rx->held->value;
     }
-    /* relaxed: if it is the one we hold, we have acquired it before. */
+    /* relaxed: if it is the one we hold, we have acquired it before; a pin acquires another. */
     if (tri_unlikely(atomic_load_explicit(&rx->cell->now, memory_order_relaxed) != rx->held))
         refresh(rx);
     return rx->held->value;
@@ -349,7 +355,7 @@ const void *tr_watch_peek(tr_watch_rx *rx)
 
 const void *tr_watch_tx_pin(const tr_watch_tx *tx)
 {
-    return tx && tx->cell ? tri_watch_pin_now(tx->cell)->value : NULL;
+    return tx && tx->cell ? tri_published_pin(&tx->cell->published)->value : NULL;
 }
 
 const void *tr_watch_pin(tr_watch_rx *rx)
@@ -367,9 +373,14 @@ void tr_watch_unpin(const void *value)
         tri_snapshot_unref(snapshot_of(value));
 }
 
-bool tr_watch_has_changed(const tr_watch_rx *rx)
+int tr_watch_has_changed(const tr_watch_rx *rx)
 {
-    return rx && rx->cell && tri_watch_is_new(rx, tri_watch_mark(rx->cell));
+    uint64_t mark;
+
+    if (!rx || !rx->cell)
+        return -EINVAL;
+    mark = tri_watch_mark(rx->cell);
+    return mark & TRI_WATCH_ENDED ? -EPIPE : tri_watch_is_new(rx, mark);
 }
 
 void tr_watch_mark_changed(tr_watch_rx *rx)

@@ -6,7 +6,7 @@
 #include <troupe/watch.h>
 
 #include "base/lock.h"
-#include "chan/snapshot.h"
+#include "chan/published.h"
 #include "sched/waitq.h"
 
 #define TRI_WATCH_ENDED  ((uint64_t)1)         /* in mark */
@@ -24,7 +24,9 @@ struct tri_watch {
     const struct tri_type *type;
     char apart[64]; /* readers do not feel what happens below */
 
-    /* Protects now and mark for writers, and what follows. No wake and no drop inside. */
+    struct tri_published published;
+
+    /* Protects the above for writers, and what follows. No wake and no drop inside. */
     struct tri_lock lock;
     struct tri_watch_line line;   /* receivers who wait for a change */
     struct tri_watch_line closed; /* senders who wait until there is no receiver */
@@ -50,11 +52,15 @@ static inline void tri_watch_see(tr_watch_rx *rx, uint64_t mark)
     rx->seen = mark >> 1 > seen ? mark >> 1 : seen;
 }
 
-/* The newest snapshot, counted. */
-struct tri_snapshot *tri_watch_pin_now(struct tri_watch *c);
+/* Takes the lock with a slot for the next snapshot. NULL: no memory, and not locked. */
+struct tri_slot *tri_watch_lock(struct tri_watch *c);
 
-/* Puts @next, with the version after the last, in place of the old one, which is returned. */
-struct tri_snapshot *tri_watch_publish(struct tri_watch *c, struct tri_snapshot *next);
+/*
+ * Puts @next, with the version after the last, in place of the old one, which is returned. The
+ * caller has the lock from tri_watch_lock(), which gave @slot.
+ */
+struct tri_snapshot *tri_watch_publish(struct tri_watch *c, struct tri_slot *slot,
+                                       struct tri_snapshot *next);
 
 /* Wakes those in @line; the caller holds the lock, which is released. */
 void tri_watch_wake(struct tri_watch *c, struct tri_watch_line *line);

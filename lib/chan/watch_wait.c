@@ -225,28 +225,33 @@ int tr_watch_blocking_closed(tr_watch_tx *tx, tr_time deadline)
 
 /* ---- changing the value by a function of it ---- */
 
-/* Publishes @next if @now is still the newest. The caller has counts on both. */
-static bool publish_after(struct tri_watch *c, struct tri_snapshot *now, struct tri_snapshot *next)
+/*
+ * Publishes @next if @now is still the newest. The caller has counts on both. Returns 1, 0: it is
+ * not, -ENOMEM.
+ */
+static int publish_after(struct tri_watch *c, struct tri_snapshot *now, struct tri_snapshot *next)
 {
+    struct tri_slot *slot = tri_watch_lock(c);
     struct tri_snapshot *old;
 
-    tri_lock_acquire(&c->lock);
+    if (!slot)
+        return -ENOMEM;
     /* relaxed: only writers change it, and we have the lock. */
     if (atomic_load_explicit(&c->now, memory_order_relaxed) != now) {
         tri_lock_release(&c->lock);
-        return false;
+        return 0;
     }
-    old = tri_watch_publish(c, next);
+    old = tri_watch_publish(c, slot, next);
     tri_watch_wake(c, &c->line);
     tri_snapshot_unref(old);
-    return true;
+    return 1;
 }
 
 int tr_watch_modify(tr_watch_tx *tx, tr_watch_modify_fn *fn, void *arg)
 {
     struct tri_watch *c = tx ? tx->cell : NULL;
     struct tri_snapshot *now, *next;
-    int r;
+    int r, done;
 
     if (!c || !fn)
         return -EINVAL;
@@ -255,15 +260,13 @@ int tr_watch_modify(tr_watch_tx *tx, tr_watch_modify_fn *fn, void *arg)
         if (!next)
             return -ENOMEM;
         memset(next->value, 0, c->type->size);
-        now = tri_watch_pin_now(c);
+        now = tri_published_pin(&c->published);
         r = fn(now->value, next->value, arg);
-        if (r > 0 && publish_after(c, now, next)) {
-            tri_snapshot_unref(now);
-            return 1;
-        }
-        tri_snapshot_unref(next); /* drops what the function left in it */
+        done = r > 0 ? publish_after(c, now, next) : r;
+        if (done <= 0)
+            tri_snapshot_unref(next); /* drops what the function left in it */
         tri_snapshot_unref(now);
-        if (r <= 0)
-            return r;
+        if (r <= 0 || done != 0)
+            return done;
     }
 }

@@ -15,7 +15,7 @@ enum { N_SPIN = 100 }; /* the copy of a message by a thread that was not preempt
 static struct tri_lock lock; /* protects free_gates; nothing is taken inside */
 static struct tri_gate *free_gates;
 
-static struct tri_gate *gate_get(void)
+struct tri_gate *tri_gate_get(struct tri_wakee *w)
 {
     struct tri_gate *g;
 
@@ -24,7 +24,12 @@ static struct tri_gate *gate_get(void)
     if (g)
         free_gates = g->next;
     tri_lock_release(&lock);
-    return g ? g : tri_mem_alloc(sizeof *g);
+    if (!g)
+        g = tri_mem_alloc(sizeof *g);
+    if (g)
+        /* relaxed: tri_gate_open() publishes it. */
+        atomic_store_explicit(&g->wakee, w, memory_order_relaxed);
+    return g;
 }
 
 void tri_gate_put(struct tri_gate *g)
@@ -45,11 +50,9 @@ struct tri_gate *tri_gate_mine(struct tri_task *self)
     g = self->frame->gate;
     if (g)
         return g;
-    g = gate_get();
+    g = tri_gate_get(tri_task_wakee(self));
     if (!g)
         return NULL;
-    /* relaxed: tri_gate_open() publishes it. */
-    atomic_store_explicit(&g->wakee, tri_task_wakee(self), memory_order_relaxed);
     tri_cycle_name(g, tri_actor_name(&self->a));
     self->frame->gate = g;
     return g;

@@ -6,7 +6,7 @@
  *
  *     SHUT     --the asker opens it, with a serial-->       OPEN
  *     OPEN     --the replier enters-->                      WRITING --he leaves-->  ANSWERED
- *     OPEN     --the reply end is dropped-->                DROPPED
+ *     OPEN     --the reply end is dropped-->                WRITING --and at once-->  DROPPED
  *     OPEN, ANSWERED, DROPPED   --the asker shuts it-->     SHUT, with the next serial
  *
  * All are steps on one word, which holds the serial too. In WRITING the frame belongs to the
@@ -15,11 +15,12 @@
  * the gate before anybody entered; who comes afterwards is refused by the serial.
  *
  * No wake-up is lost: the replier changes the word and then wakes; the asker prepares to sleep
- * and then looks at the word (wakee.h). The wakee is read in WRITING, or before DROPPED is
- * confirmed, and wakees live for ever; the gate is not touched after that.
+ * and then looks at the word (wakee.h). The wakee is read in WRITING, and wakees live for ever;
+ * the gate is not touched after that. An asker who wants another wakee says so while OPEN, and
+ * steps on the word afterwards: either that fails, or who enters later sees it.
  *
  * Gates: a task gets one at its first question and gives it back when it ends; a thread's is part
- * of its parker.
+ * of its parker; a question that is an arm of a select has one of its own.
  */
 #ifndef TRI_SCHED_GATE_H
 #define TRI_SCHED_GATE_H
@@ -57,7 +58,7 @@ struct tri_edge {
 struct tri_gate {
     _Atomic uint64_t word; /* serial << SHIFT | state */
     void *value;           /* where the answer goes; the asker's until OPEN, then the replier's */
-    struct tri_wakee *_Atomic wakee; /* the asker; changes only while SHUT */
+    struct tri_wakee *_Atomic wakee; /* the asker; written by him while SHUT or OPEN */
     struct tri_gate *next; /* in the list of free ones */
     struct tri_edge edge;
 };
@@ -67,7 +68,10 @@ struct tri_task;
 /* The gate of the running task @self, or with NULL that of the calling thread. NULL: no memory. */
 struct tri_gate *tri_gate_mine(struct tri_task *self);
 
-/* Gives back the gate of a task that ends. */
+/* A gate that is nobody's, whose asker is @w. NULL: no memory. */
+struct tri_gate *tri_gate_get(struct tri_wakee *w);
+
+/* Gives back the gate of a task that ends, or of a question. It is shut. */
 void tri_gate_put(struct tri_gate *g);
 
 struct tri_gate *tri_thread_gate(void); /* in thread.c */
@@ -98,6 +102,21 @@ static inline uint64_t tri_gate_open(struct tri_gate *g, void *value)
     return serial;
 }
 
+/* @w is to be woken from now on. False: it is not OPEN any more. */
+static inline bool tri_gate_await(struct tri_gate *g, struct tri_wakee *w)
+{
+    /* relaxed: the step below confirms it. */
+    uint64_t word = atomic_load_explicit(&g->word, memory_order_relaxed);
+
+    if ((word & TRI_GATE_MASK) != TRI_GATE_OPEN)
+        return false;
+    /* relaxed: the step publishes it. */
+    atomic_store_explicit(&g->wakee, w, memory_order_relaxed);
+    /* release: the wakee, and value again; pairs with tri_gate_enter(). */
+    return atomic_compare_exchange_strong_explicit(&g->word, &word, word, memory_order_release,
+                                                   memory_order_relaxed);
+}
+
 /* Shuts it. Returns the state it was in: OPEN, and nobody will enter, or how it ended. */
 enum tri_gate_state tri_gate_shut(struct tri_gate *g);
 
@@ -108,7 +127,7 @@ static inline void *tri_gate_enter(struct tri_gate *g, uint64_t serial)
 {
     uint64_t word = tri_gate_word(serial, TRI_GATE_OPEN);
 
-    /* acquire: value; pairs with tri_gate_open(). */
+    /* acquire: value and wakee; pairs with tri_gate_open() and tri_gate_await(). */
     if (!atomic_compare_exchange_strong_explicit(&g->word, &word,
                                                  tri_gate_word(serial, TRI_GATE_WRITING),
                                                  memory_order_acquire, memory_order_relaxed))
@@ -116,31 +135,28 @@ static inline void *tri_gate_enter(struct tri_gate *g, uint64_t serial)
     return g->value;
 }
 
-/* The answer is written. */
-static inline void tri_gate_leave(struct tri_gate *g, uint64_t serial)
+/* The end of WRITING. */
+static inline void tri_gate_leave_as(struct tri_gate *g, uint64_t serial, enum tri_gate_state s)
 {
     /* relaxed: shown by the acquire of tri_gate_enter(). */
     struct tri_wakee *w = atomic_load_explicit(&g->wakee, memory_order_relaxed);
 
     /* release: the answer; pairs with tri_gate_look(). The asker's frame may be gone now. */
-    atomic_store_explicit(&g->word, tri_gate_word(serial, TRI_GATE_ANSWERED),
-                          memory_order_release);
+    atomic_store_explicit(&g->word, tri_gate_word(serial, s), memory_order_release);
     tri_wake(w);
+}
+
+/* The answer is written. */
+static inline void tri_gate_leave(struct tri_gate *g, uint64_t serial)
+{
+    tri_gate_leave_as(g, serial, TRI_GATE_ANSWERED);
 }
 
 /* There will be no answer. */
 static inline void tri_gate_drop(struct tri_gate *g, uint64_t serial)
 {
-    uint64_t word = tri_gate_word(serial, TRI_GATE_OPEN);
-    /* relaxed: if the step below confirms the serial, it is the right one: the reply end, which
-     * shows it to us, is younger. */
-    struct tri_wakee *w = atomic_load_explicit(&g->wakee, memory_order_relaxed);
-
-    /* release: what we did before; pairs with tri_gate_look(). */
-    if (atomic_compare_exchange_strong_explicit(&g->word, &word,
-                                                tri_gate_word(serial, TRI_GATE_DROPPED),
-                                                memory_order_release, memory_order_relaxed))
-        tri_wake(w);
+    if (tri_gate_enter(g, serial))
+        tri_gate_leave_as(g, serial, TRI_GATE_DROPPED);
 }
 
 /* An answer is still waited for. */

@@ -203,7 +203,7 @@ TR_TEST(watch, empty_end_is_misuse_and_closing_it_does_nothing)
     check_eq(itemw_receivers(&tx), 0);
     check_eq(itemw_get(&rx), NULL);
     check_eq(itemw_pin(&rx), NULL);
-    check(!itemw_has_changed(&rx));
+    check_eq(itemw_has_changed(&rx), -EINVAL);
     check_eq(itemw_changed(&rx, TR_NEVER), -EINVAL);
     check_eq(itemw_blocking_changed(&rx, TR_NEVER), -EINVAL);
     check_eq(itemw_subscribe(&tx).end.cell, NULL);

@@ -112,6 +112,25 @@ TR_TEST(watch_more, senders_are_counted_and_their_end_is_known_at_once)
     close_channel();
 }
 
+TR_TEST(watch_more, question_for_a_change_says_that_the_senders_are_gone_and_marks_nothing)
+{
+    itemw_rx seen = itemw_rx_clone(&rx);
+
+    check_eq(send_id(2), 0);
+    check_eq(itemw_get(&seen)->id, 2u);
+    check_eq(itemw_has_changed(&seen), 0);
+    check_eq(itemw_has_changed(&rx), 1);
+    check_eq(itemw_has_changed(&rx), 1, "asking does not mark");
+    itemw_tx_close(&tx);
+    check_eq(itemw_has_changed(&seen), -EPIPE, "seen");
+    check_eq(itemw_has_changed(&rx), -EPIPE, "or not");
+    check_eq(itemw_peek(&rx)->id, 2u, "the last value stays, and is unseen still");
+    check_eq(itemw_blocking_changed(&rx, TR_NOW), 0);
+    check_eq(itemw_blocking_changed(&rx, TR_NOW), -EPIPE);
+    itemw_rx_close(&seen);
+    close_channel();
+}
+
 /* ---- changing it ---- */
 
 TR_TEST(watch_more, exchange_gives_the_value_before_and_pin_of_a_sender_the_present_one)

@@ -7,8 +7,7 @@
 
 #include <errno.h>
 
-#include <troupe/watch.h>
-
+#include "chan/watch.h"
 #include "explore/explore.h"
 #include "explore/world.h"
 #include "mem/alloc.h"
@@ -162,6 +161,15 @@ static void pin_across(void)
     watched_rx_close(&rx);
 }
 
+static void tx_pin(void)
+{
+    const struct value *pinned = watched_tx_pin(&tx_2);
+
+    look_at(pinned);
+    watched_unpin(pinned);
+    watched_tx_close(&tx_2);
+}
+
 static void get_and_close_2(void)
 {
     get(&rx_2);
@@ -243,13 +251,26 @@ static void subscribe(void)
 
 /* ---- broken ---- */
 
-static void revive(struct explore_op *op)
+static void early_reuse(struct explore_op *op)
 {
-    /* A count is taken without a look whether it was 0. */
-    if (explore_is(op, "tri_snapshot_try_ref", EXPLORE_LOAD) && op->old == 0)
-        op->old = 1;
-    if (explore_is(op, "tri_snapshot_try_ref", EXPLORE_CAS))
-        op->ok = op->writes = true;
+    /* A slot is written again although somebody is about to read it. */
+    if (explore_is(op, "is_free", EXPLORE_LOAD))
+        op->old = explore_peek((const char *)op->addr - offsetof(struct tri_slot, n_out) +
+                               offsetof(struct tri_slot, n_in));
+}
+
+static void uncounted(struct explore_op *op)
+{
+    /* Who arrived while the snapshot was the newest is not counted when it goes. */
+    if (explore_is(op, "tri_published_put", EXPLORE_EXCHANGE))
+        op->old &= ((uint64_t)1 << TRI_SLOT_BITS) - 1;
+}
+
+static void early_leave(struct explore_op *op)
+{
+    /* Nobody waits for the reads of the slot to end. */
+    if (explore_is(op, "tri_published_pin", EXPLORE_ADD) && op->order == __ATOMIC_RELEASE)
+        op->order = __ATOMIC_RELAXED;
 }
 
 static void one_look(struct explore_op *op)
@@ -264,7 +285,7 @@ static void one_look(struct explore_op *op)
 
 static void relaxed_publish(struct explore_op *op)
 {
-    if (explore_is(op, "tri_watch_publish", EXPLORE_EXCHANGE))
+    if (explore_is(op, "tri_published_put", EXPLORE_EXCHANGE))
         op->order = __ATOMIC_RELAXED;
 }
 
@@ -281,7 +302,9 @@ static const struct explore_broken broken_changed[] = {
 };
 
 static const struct explore_broken broken_get[] = {
-    { "a count is taken of what nobody holds", revive },
+    { "a slot is written while it is read", early_reuse },
+    { "pins are not counted when the value is replaced", uncounted },
+    { "a slot is left in relaxed order", early_leave },
     { "published in relaxed order", relaxed_publish },
     { 0 },
 };
@@ -301,6 +324,8 @@ const struct explore_case explore_watch_cases[] = {
       4, NULL },
     { "watch, get x get x send", setup_2_rx, { pin_across, send_2_3, get_and_close_2 }, finish, 2,
       3, NULL },
+    { "watch, get, get x send, send x pin of a sender", setup_2_tx, { get_twice, send_2_3, tx_pin },
+      finish, 2, 3, NULL },
     { "watch, changed x send, close x send, close", setup_2_tx,
       { await_end, send_2_close, send_3_close }, finish, 1, 2, NULL },
     { "watch, peek x send", setup, { peek, send_2 }, finish_unseen, EXPLORE_ALL, EXPLORE_ALL,

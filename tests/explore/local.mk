@@ -82,6 +82,7 @@ tests_explore_libexplored_la_SOURCES = \
     lib/chan/mpsc_rx.c \
     lib/chan/mpsc_tx.c \
     lib/chan/oneshot.c \
+    lib/chan/published.c \
     lib/chan/watch.c \
     lib/chan/watch_wait.c \
     lib/combine/deadline.c \

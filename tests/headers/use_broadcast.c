@@ -36,6 +36,8 @@ int use_broadcast(news_tx *tx, ticks_rx *rx, texts_rx *texts)
     struct event e = { NULL };
     char *text;
     long tick;
+    news_weak weak = news_tx_downgrade(tx);
+    news_tx again = { { NULL, 0 } };
 
 #if TR_BAD == 2
     return news_try_send(tx, &tick);
@@ -43,7 +45,13 @@ int use_broadcast(news_tx *tx, ticks_rx *rx, texts_rx *texts)
     return ticks_try_recv(rx, &e);
 #elif TR_BAD == 4
     return news_try_send(rx, &e);
+#elif TR_BAD == 5
+    return news_try_send(&weak, &e);
 #endif
+    if (news_weak_upgrade(&weak, &again) < 0)
+        return (int)(ticks_senders(rx) + ticks_weak_senders(rx));
+    news_weak_close(&weak);
+    news_tx_close(&again);
     if (news_try_send(tx, &e) < 0 || texts_try_recv(texts, &text) < 0)
         return -1;
     return ticks_try_recv(rx, &tick);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ask.c - askers who wait for a while, for ever or hardly at all, and a replier who answers, is
- * late, or drops the question. An answer ends once: with its asker, whole, or with the replier.
+ * late, or drops the question. Tasks also ask two questions at once and select. An answer ends
+ * once: with its asker, whole, or with the replier.
  */
 #include "config.h"
 
@@ -110,6 +111,37 @@ static void asker_arg_drop(struct asker_arg *a)
 
 TR_TASK(ask_task, struct asker_arg, asker_arg_drop);
 
+/* Two questions, selects until a deadline or both ended, and the end of what is left. */
+static void ask_two(questionq_tx *tx, uint64_t id, struct tri_rand *rand)
+{
+    struct question q[2] = { { .id = id }, { .id = id } };
+    struct answer a[2] = { { 0 }, { 0 } };
+    questionq_question asked[2];
+    tr_arm arms[2];
+    int r[2] = { 1, 1 };
+
+    for (int i = 0; i < 2; i++) {
+        check_eq(questionq_ask_begin(tx, &q[i], TR_NEVER, &a[i], &asked[i]), 0);
+        arms[i] = questionq_ask_arm(&asked[i]);
+    }
+    for (int n = 0; n < 2; n++) {
+        int i = tr_select(some_deadline(rand), arms, 2);
+
+        if (i < 0)
+            continue; /* lost: the question goes on */
+        r[i] = arms[i].result;
+        check_eq(r[i] == 0 || r[i] == -EOWNERDEAD, true);
+        arms[i] = (tr_arm){ 0 };
+        if (!arms[1 - i].ops)
+            break;
+    }
+    for (int i = 0; i < 2; i++) {
+        if (questionq_ask_end(&asked[i]))
+            r[i] = 0;
+        look(id, r[i], &a[i]);
+    }
+}
+
 static int ask_task(struct asker_arg *arg)
 {
     struct tri_rand rand;
@@ -119,7 +151,10 @@ static int ask_task(struct asker_arg *arg)
         struct question q = { .id = id };
         struct answer a = { 0 };
 
-        look(id, questionq_ask(&arg->tx, &q, some_deadline(&rand), &a), &a);
+        if (tri_rand_once_in(&rand, 2))
+            ask_two(&arg->tx, id, &rand);
+        else
+            look(id, questionq_ask(&arg->tx, &q, some_deadline(&rand), &a), &a);
     }
     return 0;
 }

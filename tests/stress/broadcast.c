@@ -79,6 +79,18 @@ static int send_one(tr_broadcast_tx *tx, struct value *v, struct tri_rand *rand,
     return r;
 }
 
+/* Goes on with a clone of itself, made by way of a weak end. */
+static void renew(tr_broadcast_tx *tx)
+{
+    tr_broadcast_weak weak = tr_broadcast_tx_downgrade(tx);
+    tr_broadcast_tx clone = { 0 };
+
+    check_eq(tr_broadcast_weak_upgrade(&weak, &clone), 0);
+    tr_broadcast_weak_close(&weak);
+    tr_broadcast_tx_close(tx);
+    *tx = clone;
+}
+
 static void send_all(tr_broadcast_tx *tx, unsigned index, struct tri_rand *rand, bool in_task)
 {
     for (uint64_t i = 1; i <= N_VALUE; i++) {
@@ -89,6 +101,8 @@ static void send_all(tr_broadcast_tx *tx, unsigned index, struct tri_rand *rand,
             atomic_fetch_add(&n_made, 1);
         else
             check_eq(r, -EPIPE, "there is always one that stays");
+        if (tri_rand_once_in(rand, 50))
+            renew(tx);
         if (tri_rand_once_in(rand, 50))
             (void)(in_task ? tr_yield() : sched_yield());
     }
