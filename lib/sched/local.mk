@@ -11,7 +11,7 @@ libtroupe_la_SOURCES += \
     lib/sched/scope.c lib/sched/scope.h lib/sched/scope_wait.c \
     lib/sched/steal.c lib/sched/steal.h \
     lib/sched/switch-aarch64.S lib/sched/switch-x86_64.S \
-    lib/sched/task.c lib/sched/task.h \
+    lib/sched/task.c lib/sched/task.h lib/sched/task_handle.c lib/sched/task_self.c \
     lib/sched/thread.c \
     lib/sched/wait.c lib/sched/wait.h \
     lib/sched/waitq.h \
