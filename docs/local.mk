@@ -11,6 +11,7 @@ dist_man_MANS += docs/man/tr_delayq.3
 dist_man_MANS += docs/man/tr_future.3
 dist_man_MANS += docs/man/tr_handler.3
 dist_man_MANS += docs/man/tr_interval.3
+dist_man_MANS += docs/man/tr_local.3
 dist_man_MANS += docs/man/tr_main.3
 dist_man_MANS += docs/man/tr_mpsc.3
 dist_man_MANS += docs/man/tr_mpsc_permit.3

@@ -10,6 +10,7 @@ troupe_HEADERS += include/troupe/delayq.h
 troupe_HEADERS += include/troupe/future.h
 troupe_HEADERS += include/troupe/handler.h
 troupe_HEADERS += include/troupe/interval.h
+troupe_HEADERS += include/troupe/local.h
 troupe_HEADERS += include/troupe/mpsc.h
 troupe_HEADERS += include/troupe/mutex.h
 troupe_HEADERS += include/troupe/notify.h

@@ -14,6 +14,7 @@
 #include <troupe/future.h>
 #include <troupe/handler.h>
 #include <troupe/interval.h>
+#include <troupe/local.h>
 #include <troupe/mpsc.h>
 #include <troupe/mutex.h>
 #include <troupe/notify.h>

@@ -343,6 +343,31 @@ static int fetch_slot(struct page *p)            /* four at a time */
     return fetch_now(p);
 }
 
+/* ---- tr_local(3) ---- */
+
+struct caller { const char *name; };
+TR_LOCAL(caller, struct caller);
+
+static void note(const char *text)              /* far below */
+{
+    printf("%s: %s\n", caller_get() ? caller_get()->name : "-", text);
+}
+
+int serve_one_caller(struct caller *c);
+static int serve_caller(struct caller *c)
+{
+    caller_scope in TR_CLEANUP(caller_leave) = { 0 };
+
+    caller_enter(&in, c);
+    note("is served");
+    return tr_sleep(tr_after(TR_MS(1)));
+}
+
+int serve_one_caller(struct caller *c)
+{
+    return serve_caller(c);
+}
+
 int main(void)
 {
     return 0;

@@ -5,6 +5,7 @@ libtroupe_la_SOURCES += \
     lib/sched/gate.c lib/sched/gate.h \
     lib/sched/idle.c lib/sched/idle.h \
     lib/sched/inbox.h \
+    lib/sched/local.c lib/sched/local.h \
     lib/sched/misuse.c lib/sched/misuse.h \
     lib/sched/runq.h \
     lib/sched/runtime.h \

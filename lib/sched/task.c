@@ -24,6 +24,7 @@
 #include "mem/alloc.h"
 #include "mem/fault.h"
 #include "sched/gate.h"
+#include "sched/local.h"
 #include "sched/scope.h"
 #include "sched/task.h"
 
@@ -293,6 +294,7 @@ void tri_task_frame(struct tri_task *t, void *top)
     f->wait_what = NULL;
     f->stack_top = top;
     f->gate = NULL;
+    f->locals = NULL;
     /* release: what a report reads of the frame; see tri_scope_each(). */
     __atomic_store_n(&t->frame, f, __ATOMIC_RELEASE);
 }
@@ -383,6 +385,8 @@ void tri_task_end(struct tri_task *t, int result)
 {
     if (tri_unlikely(t->frame->n_scopes > 0))
         tri_scope_end_forgotten(t);
+    if (tri_unlikely(t->frame->locals != NULL))
+        tri_local_returned(&t->frame->locals, tri_task_arg(t), t->type->size);
     arg_drop(t);
     if (t->frame->open && !t->movable)
         close_requests(t);
