@@ -9,6 +9,7 @@ dist_man_MANS += docs/man/tr_broadcast.3
 dist_man_MANS += docs/man/tr_completer.3
 dist_man_MANS += docs/man/tr_delayq.3
 dist_man_MANS += docs/man/tr_future.3
+dist_man_MANS += docs/man/tr_group.3
 dist_man_MANS += docs/man/tr_handler.3
 dist_man_MANS += docs/man/tr_interval.3
 dist_man_MANS += docs/man/tr_local.3

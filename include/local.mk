@@ -8,6 +8,7 @@ troupe_HEADERS += include/troupe/broadcast.h
 troupe_HEADERS += include/troupe/completer.h
 troupe_HEADERS += include/troupe/delayq.h
 troupe_HEADERS += include/troupe/future.h
+troupe_HEADERS += include/troupe/group.h
 troupe_HEADERS += include/troupe/handler.h
 troupe_HEADERS += include/troupe/interval.h
 troupe_HEADERS += include/troupe/local.h

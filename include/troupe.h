@@ -12,6 +12,7 @@
 #include <troupe/completer.h>
 #include <troupe/delayq.h>
 #include <troupe/future.h>
+#include <troupe/group.h>
 #include <troupe/handler.h>
 #include <troupe/interval.h>
 #include <troupe/local.h>

@@ -56,8 +56,8 @@ TR_API void *tr_local_get(const struct tri_local_key *key);
  * get O(scopes the caller is in). A task in no scope pays nothing.
  */
 #define TR_LOCAL(name, type)                                                                   \
-    extern const struct tri_local_key name##_tri_key;                                          \
-    __attribute__((weak)) const struct tri_local_key name##_tri_key = { #name };               \
+    extern const struct tri_local_key name##_tri_key __attribute__((weak));                    \
+    const struct tri_local_key name##_tri_key = { #name };                                     \
     typedef struct name##_scope {                                                              \
         struct tri_local local;                                                                \
     } name##_scope;                                                                            \
