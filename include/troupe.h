@@ -12,8 +12,10 @@
 #include <troupe/completer.h>
 #include <troupe/delayq.h>
 #include <troupe/future.h>
+#include <troupe/group.h>
 #include <troupe/handler.h>
 #include <troupe/interval.h>
+#include <troupe/local.h>
 #include <troupe/mpsc.h>
 #include <troupe/mutex.h>
 #include <troupe/notify.h>

@@ -352,6 +352,62 @@ static int fetch_slot(struct page *p)            /* four at a time */
     return fetch_now(p);
 }
 
+/* ---- tr_group(3) ---- */
+
+struct page_id { unsigned n; };
+
+TR_TASK(refresh, struct page_id, tr_nodrop);
+TR_GROUP_TASK(refresh, struct page_id);
+
+static int refresh(struct page_id *p)
+{
+    return (int)p->n;
+}
+
+int refresh_pages(struct page_id *wanted, size_t n);
+static int refresh_all(struct page_id *wanted, size_t n)
+{
+    tr_group g TR_CLEANUP(tr_group_end) = tr_group_open(NULL);
+    tr_grouped done;
+    int r = 0;
+
+    for (size_t i = 0; i < n && r == 0; i++)     /* the latest wish for a page wins */
+        r = refresh_spawn_as(&g, wanted[i].n, &wanted[i], NULL);
+    while (r >= 0 && (r = tr_group_next(&g, TR_UNTIL_DRAIN, &done)) == 1)
+        printf("%lu: %d\n", (unsigned long)done.key, done.ended.result);
+    return r;
+}
+
+int refresh_pages(struct page_id *wanted, size_t n)
+{
+    return refresh_all(wanted, n);
+}
+
+/* ---- tr_local(3) ---- */
+
+struct caller { const char *name; };
+TR_LOCAL(caller, struct caller);
+
+static void note(const char *text)              /* far below */
+{
+    printf("%s: %s\n", caller_get() ? caller_get()->name : "-", text);
+}
+
+int serve_one_caller(struct caller *c);
+static int serve_caller(struct caller *c)
+{
+    caller_scope in TR_CLEANUP(caller_leave) = { 0 };
+
+    caller_enter(&in, c);
+    note("is served");
+    return tr_sleep(tr_after(TR_MS(1)));
+}
+
+int serve_one_caller(struct caller *c)
+{
+    return serve_caller(c);
+}
+
 int main(void)
 {
     return 0;

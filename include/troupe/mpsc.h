@@ -101,6 +101,8 @@ TR_API TR_CHECK int tr_mpsc_try_recv(tr_mpsc_rx *rx, void *ret_m);
 TR_API TR_CHECK int tr_mpsc_blocking_recv(tr_mpsc_rx *rx, tr_time deadline, void *ret_m);
 TR_API TR_CHECK ssize_t tr_mpsc_recv_many(tr_mpsc_rx *rx, size_t n, tr_time deadline,
                                           void *ret_array);
+TR_API TR_CHECK ssize_t tr_mpsc_recv_chunk(tr_mpsc_rx *rx, size_t n, tr_time span,
+                                           tr_time deadline, void *ret_array);
 TR_API tr_arm tr_mpsc_recv_arm(tr_mpsc_rx *rx, void *ret_m);
 TR_API tr_mpsc_tx tr_mpsc_tx_clone(const tr_mpsc_tx *tx);
 TR_API TR_CHECK int tr_mpsc_reserve(tr_mpsc_tx *tx, size_t n, tr_time deadline,
@@ -160,6 +162,9 @@ TR_API void tr_mpsc_tx_counts(const tr_mpsc_tx *tx, struct tr_mpsc_counts *ret_c
  *   -ETIMEDOUT, -ECANCELED, -ESHUTDOWN, -EPERM.
  * name_recv_many(&rx, n, deadline, array): waits for one message and takes what is there, up to
  *   @n.  Returns the count, else as recv.
+ * name_recv_chunk(&rx, n, span, deadline, array): as recv_many, but then goes on for @span after
+ *   the first message, until there are @n. When the channel ends or the task has to, it returns
+ *   what there is at once, and the next call says so. Never 0 but for @n = 0.
  * name_send_arm(&tx, &m), name_recv_arm(&rx, &m), name_reserve_arm(&tx, n, &permit): the same as
  *   arms of tr_select().
  * name_reserve(&tx, n, deadline, &permit), name_try_reserve(&tx, n, &permit),
@@ -249,6 +254,12 @@ TR_API void tr_mpsc_tx_counts(const tr_mpsc_tx *tx, struct tr_mpsc_counts *ret_c
                                                    tr_time tri_deadline, type *tri_ret_array)  \
     {                                                                                          \
         return tr_mpsc_recv_many(&tri_rx->end, tri_n, tri_deadline, tri_ret_array);            \
+    }                                                                                          \
+    TR_GENERATED TR_CHECK ssize_t name##_recv_chunk(name##_rx *tri_rx, size_t tri_n,           \
+                                                    tr_time tri_span, tr_time tri_deadline,    \
+                                                    type *tri_ret_array)                       \
+    {                                                                                          \
+        return tr_mpsc_recv_chunk(&tri_rx->end, tri_n, tri_span, tri_deadline, tri_ret_array); \
     }                                                                                          \
     TR_GENERATED tr_arm name##_recv_arm(name##_rx *tri_rx, type *tri_ret_m)                    \
     {                                                                                          \

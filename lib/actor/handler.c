@@ -29,6 +29,7 @@
 #include "base/log.h"
 #include "chan/mpsc.h"
 #include "mem/alloc.h"
+#include "sched/local.h"
 
 enum {
     CAPACITY = 16,    /* of a mailbox, by default */
@@ -345,6 +346,8 @@ static enum step deliver(struct tri_worker *w, struct tri_handler *h, void *m)
 
     if (tri_unlikely(tri_is_forked()))
         tri_forked_leave(r);
+    if (tri_unlikely(w->locals != NULL))
+        tri_local_returned(&w->locals, NULL, 0);
     type_of(h)->message.drop(m);
     if (r < 0 || h->stopping) {
         end(w, h, r < 0 ? r : 0);

@@ -34,6 +34,7 @@ struct tri_worker;
 struct tri_scope;
 struct tri_frame;
 struct tri_gate;
+struct tri_local;
 
 struct tri_actor {
     uint32_t slab_index;
@@ -92,6 +93,7 @@ struct tri_frame {
     const void *wait_source;
     void *stack_top;
     struct tri_gate *gate; /* of its questions; NULL: it has not asked yet */
+    struct tri_local *locals; /* the scopes of TR_LOCALs it is in, innermost first */
 };
 
 static inline struct tri_task *tri_task_of(struct tri_actor *a)

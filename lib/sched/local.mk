@@ -6,13 +6,14 @@ libtroupe_la_SOURCES += \
     lib/sched/gate.c lib/sched/gate.h \
     lib/sched/idle.c lib/sched/idle.h \
     lib/sched/inbox.h \
+    lib/sched/local.c lib/sched/local.h \
     lib/sched/misuse.c lib/sched/misuse.h \
     lib/sched/runq.h \
     lib/sched/runtime.h \
     lib/sched/scope.c lib/sched/scope.h lib/sched/scope_wait.c \
     lib/sched/steal.c lib/sched/steal.h \
     lib/sched/switch-aarch64.S lib/sched/switch-x86_64.S \
-    lib/sched/task.c lib/sched/task.h \
+    lib/sched/task.c lib/sched/task.h lib/sched/task_handle.c lib/sched/task_self.c \
     lib/sched/thread.c \
     lib/sched/wait.c lib/sched/wait.h \
     lib/sched/waitq.h \

@@ -77,6 +77,16 @@ unsigned tri_scope_ready(const struct tri_scope *s);
 /* Takes the first result that is kept out of the list, with its reference. Under its lock. */
 struct tri_task *tri_scope_unkeep(struct tri_scope *s);
 
+/*
+ * Takes the result that was kept first.  1: *@ret_task, whose reference is yours.  0: no child is
+ * left.  -EAGAIN.
+ */
+int tri_scope_take(struct tri_scope *s, struct tri_task **ret_task);
+
+/* Of an arm whose source is a scope and whose extra[0] is of TRI_WANT_...; for struct tri_arm_ops. */
+bool tri_scope_enroll(tr_arm *arm, struct tri_waiter *w);
+bool tri_scope_withdraw(tr_arm *arm, struct tri_waiter *w);
+
 /* The calling task has opened @s. */
 bool tri_scope_is_own(const tr_scope *s);
 

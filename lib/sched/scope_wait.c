@@ -27,7 +27,7 @@ unsigned tri_scope_ready(const struct tri_scope *s)
     return ready;
 }
 
-/* arm->extra[0]: what is wanted. */
+/* arm->source: the scope; arm->extra[0]: what is wanted. */
 static bool attempt(tr_arm *arm)
 {
     struct tri_scope *s = arm->source;
@@ -40,7 +40,7 @@ static bool attempt(tr_arm *arm)
     return ready;
 }
 
-static bool enroll(tr_arm *arm, struct tri_waiter *w)
+bool tri_scope_enroll(tr_arm *arm, struct tri_waiter *w)
 {
     struct tri_scope *s = arm->source;
     bool enrolled;
@@ -55,7 +55,7 @@ static bool enroll(tr_arm *arm, struct tri_waiter *w)
     return enrolled;
 }
 
-static bool withdraw(tr_arm *arm, struct tri_waiter *w)
+bool tri_scope_withdraw(tr_arm *arm, struct tri_waiter *w)
 {
     struct tri_scope *s = arm->source;
 
@@ -67,18 +67,24 @@ static bool withdraw(tr_arm *arm, struct tri_waiter *w)
     return false;
 }
 
-/* Takes the result that was kept first. 1; 0: no child is left. -EAGAIN. */
-static int take(struct tri_scope *s, tr_ended *ret_ended)
+int tri_scope_take(struct tri_scope *s, struct tri_task **ret_task)
 {
-    struct tri_task *t = NULL;
     int r;
 
     tri_lock_acquire(&s->lock);
     r = s->kept ? 1 : s->n_live == 0 ? 0 : -EAGAIN;
     if (r > 0)
-        t = tri_scope_unkeep(s);
+        *ret_task = tri_scope_unkeep(s);
     tri_lock_release(&s->lock);
-    if (t) {
+    return r;
+}
+
+static int take(struct tri_scope *s, tr_ended *ret_ended)
+{
+    struct tri_task *t;
+    int r = tri_scope_take(s, &t);
+
+    if (r > 0) {
         *ret_ended = (tr_ended){ tri_actor_id(&t->a), t->name, t->result };
         tri_task_told(t);
         tri_task_unref(t);
@@ -94,18 +100,18 @@ static bool next_attempt(tr_arm *arm)
 
 static const struct tri_arm_ops join_ops = { .what = "scope join",
                                              .attempt = attempt,
-                                             .enroll = enroll,
-                                             .withdraw = withdraw };
+                                             .enroll = tri_scope_enroll,
+                                             .withdraw = tri_scope_withdraw };
 
 static const struct tri_arm_ops room_ops = { .what = "scope room",
                                              .attempt = attempt,
-                                             .enroll = enroll,
-                                             .withdraw = withdraw };
+                                             .enroll = tri_scope_enroll,
+                                             .withdraw = tri_scope_withdraw };
 
 static const struct tri_arm_ops next_ops = { .what = "scope next",
                                              .attempt = next_attempt,
-                                             .enroll = enroll,
-                                             .withdraw = withdraw };
+                                             .enroll = tri_scope_enroll,
+                                             .withdraw = tri_scope_withdraw };
 
 static tr_arm arm_of(tr_scope *s, const struct tri_arm_ops *ops, unsigned wanted, void *value)
 {

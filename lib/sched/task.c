@@ -24,6 +24,7 @@
 #include "mem/alloc.h"
 #include "mem/fault.h"
 #include "sched/gate.h"
+#include "sched/local.h"
 #include "sched/scope.h"
 #include "sched/task.h"
 
@@ -306,6 +307,7 @@ void tri_task_frame(struct tri_task *t, void *top)
     f->wait_what = NULL;
     f->stack_top = top;
     f->gate = NULL;
+    f->locals = NULL;
     /* release: what a report reads of the frame; see tri_scope_each(). */
     __atomic_store_n(&t->frame, f, __ATOMIC_RELEASE);
 }
@@ -396,6 +398,8 @@ void tri_task_end(struct tri_task *t, int result)
 {
     if (tri_unlikely(t->frame->n_scopes > 0))
         tri_scope_end_forgotten(t);
+    if (tri_unlikely(t->frame->locals != NULL))
+        tri_local_returned(&t->frame->locals, tri_task_arg(t), t->type->size);
     arg_drop(t);
     if (t->frame->open && !t->movable)
         close_requests(t);
@@ -486,195 +490,4 @@ void tri_task_main(void *arg)
         tri_task_frame(t, f->stack_top);
         tri_worker_run_task(w, t);
     }
-}
-
-/* ---- handles ---- */
-
-static bool join_attempt(tr_arm *arm)
-{
-    struct tri_task *t = arm->source;
-
-    arm->result = arm->extra[0] ? -EINVAL : 0;
-    arm->extra[0] = 0;
-    /* acquire: pairs with the release in finish(): the result. */
-    return atomic_load_explicit(&t->joiner, memory_order_acquire) == TRI_TASK_ENDED ||
-           arm->result < 0;
-}
-
-/* One waits at a time, in one arm or several; a second one is told by its next attempt. */
-static bool join_enroll(tr_arm *arm, struct tri_waiter *w)
-{
-    struct tri_task *t = arm->source;
-    struct tri_wakee *prev = NULL;
-
-    /* release: the wakee is ready to be woken. relaxed on failure: attempt looks again. */
-    if (atomic_compare_exchange_strong_explicit(&t->joiner, &prev, w->wakee,
-                                                memory_order_release, memory_order_relaxed) ||
-        prev == w->wakee)
-        return true;
-    arm->extra[0] = prev != TRI_TASK_ENDED;
-    return false;
-}
-
-static bool join_withdraw(tr_arm *arm, struct tri_waiter *w)
-{
-    struct tri_task *t = arm->source;
-    struct tri_wakee *me = w->wakee;
-
-    /* relaxed: publishes nothing; it fails if the task has ended. */
-    (void)atomic_compare_exchange_strong_explicit(&t->joiner, &me, NULL, memory_order_relaxed,
-                                                  memory_order_relaxed);
-    return false;
-}
-
-static const struct tri_arm_ops join_ops = { .what = "task join",
-                                             .attempt = join_attempt,
-                                             .enroll = join_enroll,
-                                             .withdraw = join_withdraw };
-
-tr_arm tr_task_join_arm(tr_task *t)
-{
-    return (tr_arm){ .ops = t && t->rec ? &join_ops : NULL, .source = t ? t->rec : NULL };
-}
-
-static int taken(tr_task *t, int *ret_result)
-{
-    if (ret_result)
-        *ret_result = t->rec->result;
-    tri_task_told(t->rec);
-    tr_task_close(t);
-    return 0;
-}
-
-int tr_task_join(tr_task *t, tr_time deadline, int *ret_result)
-{
-    tr_arm arm = tr_task_join_arm(t);
-    struct tri_task *self;
-    int r;
-
-    if (!arm.ops)
-        return -EINVAL;
-    self = tri_self();
-    if (self == t->rec)
-        return -EDEADLK;
-    r = tri_wait_enter(self);
-    if (r < 0)
-        return r;
-    if (!join_attempt(&arm)) {
-        r = tri_wait(&arm, deadline);
-        if (r == 0)
-            r = arm.result;
-        if (r < 0)
-            return r;
-    }
-    return taken(t, ret_result);
-}
-
-int tr_task_blocking_join(tr_task *t, tr_time deadline, int *ret_result)
-{
-    tr_arm arm = tr_task_join_arm(t);
-    int r;
-
-    if (!arm.ops)
-        return -EINVAL;
-    r = tri_wait_blocking(&arm, deadline, __builtin_return_address(0));
-    if (r == 0)
-        r = arm.result;
-    return r < 0 ? r : taken(t, ret_result);
-}
-
-void tr_task_abort(tr_task *t)
-{
-    if (t && t->rec)
-        tri_actor_cancel(&t->rec->a);
-}
-
-bool tr_task_is_finished(const tr_task *t)
-{
-    /* acquire: as in join_attempt(). */
-    return t->rec &&
-           atomic_load_explicit(&t->rec->joiner, memory_order_acquire) == TRI_TASK_ENDED;
-}
-
-tr_id tr_task_id(const tr_task *t)
-{
-    return t->rec ? tri_actor_id(&t->rec->a) : 0;
-}
-
-void tr_task_close(tr_task *t)
-{
-    if (t && t->rec) {
-        tri_task_unref(t->rec);
-        t->rec = NULL;
-    }
-}
-
-/* ---- the running task ---- */
-
-static struct tri_actor *running(void)
-{
-    struct tri_worker *w = tri_worker_self();
-
-    if (!w)
-        return NULL;
-    return w->task ? &w->task->a : w->handler;
-}
-
-tr_id tr_self_id(void)
-{
-    struct tri_actor *a = running();
-
-    return a ? tri_actor_id(a) : 0;
-}
-
-const char *tr_self_name(void)
-{
-    struct tri_actor *a = running();
-
-    return a ? tri_actor_name(a) : NULL;
-}
-
-static bool has_bit(unsigned bit)
-{
-    struct tri_actor *a = running();
-
-    /* relaxed: a question, answered as of now. */
-    return a && (atomic_load_explicit(&a->wakee.word, memory_order_relaxed) & bit);
-}
-
-bool tr_self_is_cancelled(void)
-{
-    return has_bit(TRI_CANCEL);
-}
-
-bool tr_self_is_draining(void)
-{
-    return has_bit(TRI_CANCEL | TRI_DRAIN);
-}
-
-tr_shield tr_shield_begin(tr_time budget)
-{
-    struct tri_task *self = tri_self();
-    tr_shield guard = { 0 };
-    tr_time until;
-
-    if (!self)
-        return guard;
-    if (self->a.scope && budget > self->a.scope->budget)
-        budget = self->a.scope->budget;
-    until = tr_after(budget);
-    guard.outer = self->frame->n_shield > 0 ? self->frame->shield_until : TR_NEVER;
-    self->frame->shield_until = until < guard.outer ? until : guard.outer;
-    self->frame->n_shield++;
-    return guard;
-}
-
-void tr_shield_end(tr_shield *guard)
-{
-    struct tri_task *self = tri_self();
-
-    if (!self || self->frame->n_shield == 0)
-        return;
-    self->frame->n_shield--;
-    self->frame->shield_until = guard->outer;
 }

@@ -47,6 +47,7 @@ struct tri_worker {
     struct tri_runtime *rt;
     struct tri_task *task;       /* the running one; NULL in a handler and in the scheduler */
     struct tri_actor *handler;   /* the running one */
+    struct tri_local *locals;    /* the scopes of TR_LOCALs that handler is in */
     struct tri_task *hidden;     /* was task until a drop began to run on its stack: task.c */
     int budget;                  /* operations left in this slice */
     int credit;                  /* that it may still be given, for work done for others */
