@@ -9,6 +9,7 @@ build_packages=(autoconf automake libtool pkg-config make gcc g++ libc6-dev binu
     liburcu-dev libcriterion-dev libnanomsg-dev libnng-dev libdw-dev)
 check_packages=(clang valgrind curl socat netcat-openbsd wrk procps gdb)
 demo_packages=(curl procps)
+arm64_packages=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user liburcu-dev:arm64)
 
 say()
 {
@@ -51,6 +52,17 @@ need_packages()
     "${as_root[@]}" apt-get -q update
     # shellcheck disable=SC2086  # words
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends $missing
+}
+
+# Lets dpkg take packages of another architecture.
+need_architecture()
+{
+    local as_root=()
+
+    command -v dpkg >/dev/null || return 0
+    ! dpkg --print-foreign-architectures | grep -qx "$1" || return 0
+    [ "$(id -u)" = 0 ] || as_root=(sudo -n)
+    "${as_root[@]}" dpkg --add-architecture "$1"
 }
 
 # Makes ./configure if it is not there or older than what it is made from.
