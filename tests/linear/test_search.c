@@ -11,14 +11,14 @@
 #include "support/tr-test.h"
 
 /* who, end, kind, in, r, out, from, to */
-#define OP(who_, end_, kind_, in_, r_, out_, from_, to_)                                  \
-    {                                                                                     \
-        .who = who_, .kind = kind_, .end = end_, .in = in_, .r = r_, .out = out_,         \
-        .from = from_, .to = to_                                                          \
+#define OP(who_, end_, kind_, in_, r_, out_, from_, to_)                                       \
+    {                                                                                          \
+        .who = who_, .kind = kind_, .end = end_, .in = in_, .r = r_, .out = out_,              \
+        .from = from_, .to = to_                                                               \
     }
 
-#define HISTORY(...) (const struct lin_op[]){ __VA_ARGS__ }, \
-                     TR_LEN(((const struct lin_op[]){ __VA_ARGS__ }))
+#define HISTORY(...)                                                                           \
+    (const struct lin_op[]){ __VA_ARGS__ }, TR_LEN(((const struct lin_op[]){ __VA_ARGS__ }))
 
 static int param[4];
 
@@ -121,7 +121,8 @@ TR_TEST(linear_search, what_was_tried_is_not_tried_again)
 
     set(16, 0, 0, 0);
     for (int i = 0; i < 16; i++)
-        ops[i] = (struct lin_op)OP((uint8_t)(i % 4), 0, SEMAPHORE_ACQUIRE, 1, 0, 0, (uint32_t)i, 99);
+        ops[i] =
+            (struct lin_op)OP((uint8_t)(i % 4), 0, SEMAPHORE_ACQUIRE, 1, 0, 0, (uint32_t)i, 99);
     ops[16] = (struct lin_op)OP(0, 0, SEMAPHORE_AVAILABLE, 0, 1, 0, 100, 101);
     check(!is_right(&semaphore_model, ops, TR_LEN(ops)));
     ops[16].r = 0;
@@ -188,10 +189,11 @@ TR_TEST(linear_search, policies_do_what_they_say)
                                          OP(0, 0, MPSC_SEND, 2, TR_SENT_EVICTED, 0, 2, 3),
                                          OP(1, 0, MPSC_RECV, 0, 0, 1, 4, 5))));
     set(2, TR_OVERFLOW_CONFLATE, 0, 1);
-    check(is_right(&mpsc_model, HISTORY(OP(0, 0, MPSC_SEND, 1, TR_SENT, 0, 0, 1),
-                                        OP(0, 0, MPSC_SEND, 2, TR_SENT, 0, 2, 3),
-                                        OP(0, 0, MPSC_SEND, 1 + MPSC_KEYS, TR_SENT_REPLACED, 0, 4, 5),
-                                        OP(1, 0, MPSC_RECV, 0, 0, 1 + MPSC_KEYS, 6, 7))));
+    check(is_right(&mpsc_model,
+                   HISTORY(OP(0, 0, MPSC_SEND, 1, TR_SENT, 0, 0, 1),
+                           OP(0, 0, MPSC_SEND, 2, TR_SENT, 0, 2, 3),
+                           OP(0, 0, MPSC_SEND, 1 + MPSC_KEYS, TR_SENT_REPLACED, 0, 4, 5),
+                           OP(1, 0, MPSC_RECV, 0, 0, 1 + MPSC_KEYS, 6, 7))));
     set(1, TR_OVERFLOW_REJECT, 0, 1);
     check(!is_right(&mpsc_model, HISTORY(OP(0, 0, MPSC_SEND, 1, -ENOBUFS, 0, 0, 1))));
 }
@@ -247,13 +249,14 @@ TR_TEST(linear_search, lag_of_a_broadcast_is_exact)
 {
     set(1, 0, 0, 1);
     for (int n_lost = 0; n_lost < 4; n_lost++)
-        check_eq(is_right(&broadcast_model, HISTORY(OP(0, 0, BROADCAST_SEND, 1, 2, 0, 0, 1),
-                                                    OP(0, 0, BROADCAST_SEND, 2, 2, 0, 2, 3),
-                                                    OP(0, 0, BROADCAST_SEND, 3, 2, 0, 4, 5),
-                                                    OP(2, 0, BROADCAST_RECV, 0, -ESTALE, 0, 6, 7),
-                                                    OP(2, 0, BROADCAST_LOST, 0, n_lost, 0, 8, 9),
-                                                    OP(2, 0, BROADCAST_RECV, 0, 0, 3, 10, 11))),
-                 n_lost == 2);
+        check_eq(
+            is_right(&broadcast_model, HISTORY(OP(0, 0, BROADCAST_SEND, 1, 2, 0, 0, 1),
+                                               OP(0, 0, BROADCAST_SEND, 2, 2, 0, 2, 3),
+                                               OP(0, 0, BROADCAST_SEND, 3, 2, 0, 4, 5),
+                                               OP(2, 0, BROADCAST_RECV, 0, -ESTALE, 0, 6, 7),
+                                               OP(2, 0, BROADCAST_LOST, 0, n_lost, 0, 8, 9),
+                                               OP(2, 0, BROADCAST_RECV, 0, 0, 3, 10, 11))),
+            n_lost == 2);
 }
 
 TR_TEST(linear_search, broadcast_goes_to_all_in_one_order)
@@ -277,7 +280,8 @@ TR_TEST(linear_search, permits_and_locks_are_not_given_twice)
     set(1, 0, 0, 0);
     check(!is_right(&semaphore_model, HISTORY(OP(0, 0, SEMAPHORE_ACQUIRE, 1, 0, 0, 0, 3),
                                               OP(1, 0, SEMAPHORE_ACQUIRE, 1, 0, 0, 1, 2))));
-    check(!is_right(&semaphore_model, HISTORY(OP(0, 0, SEMAPHORE_ACQUIRE, 1, -EAGAIN, 0, 0, 1))));
+    check(
+        !is_right(&semaphore_model, HISTORY(OP(0, 0, SEMAPHORE_ACQUIRE, 1, -EAGAIN, 0, 0, 1))));
     check(!is_right(&lock_model, HISTORY(OP(0, 0, LOCK_WRITE, 0, 0, 0, 0, 3),
                                          OP(1, 0, LOCK_WRITE_WAIT, 0, 0, 0, 1, 2))));
     check(is_right(&lock_model, HISTORY(OP(0, 0, LOCK_WRITE, 0, 0, 0, 0, 1),
