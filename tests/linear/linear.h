@@ -86,9 +86,10 @@ struct lin_log {
 struct lin_subject {
     const struct lin_model *model;
     unsigned n_who;
-    void (*open)(struct lin_history *h, struct tri_rand *rand); /* makes it; sets the parameters */
-    void (*turn)(struct lin_log *log);                          /* the calls of log->who */
-    void (*close)(struct lin_log *log); /* looks at what is left, and releases all */
+    void (*open)(struct lin_history *h,
+                 struct tri_rand *rand); /* makes it; sets the parameters */
+    void (*turn)(struct lin_log *log);   /* the calls of log->who */
+    void (*close)(struct lin_log *log);  /* looks at what is left, and releases all */
 };
 
 /* Checks @n histories, more with TR_FULL=1 or TR_REPEAT; the wrong one is printed. */

@@ -13,6 +13,7 @@ linear_tests = \
     tests/linear/test_broadcast \
     tests/linear/test_mpsc \
     tests/linear/test_oneshot \
+    tests/linear/test_search \
     tests/linear/test_sync \
     tests/linear/test_watch
 unit_tests += $(linear_tests)
@@ -21,3 +22,4 @@ tests_linear_test_oneshot_LDADD = tests/linear/liblinear.la $(LDADD)
 tests_linear_test_watch_LDADD = tests/linear/liblinear.la $(LDADD)
 tests_linear_test_broadcast_LDADD = tests/linear/liblinear.la $(LDADD)
 tests_linear_test_sync_LDADD = tests/linear/liblinear.la $(LDADD)
+tests_linear_test_search_LDADD = tests/linear/liblinear.la $(LDADD)

@@ -32,16 +32,11 @@ struct state {
 };
 
 static const char *const kinds[] = {
-    [BROADCAST_SEND] = "try_send",
-    [BROADCAST_SEND_WAIT] = "send",
-    [BROADCAST_TX_CLOSE] = "tx_close",
-    [BROADCAST_RECEIVERS] = "receivers",
-    [BROADCAST_RECV] = "recv",
-    [BROADCAST_FAILED] = "(failed)",
-    [BROADCAST_LOST] = "lost",
-    [BROADCAST_RESUBSCRIBE] = "resubscribe",
-    [BROADCAST_RX_CLOSE] = "rx_close",
-    [BROADCAST_RX_IS_CLOSED] = "rx_is_closed",
+    [BROADCAST_SEND] = "try_send",     [BROADCAST_SEND_WAIT] = "send",
+    [BROADCAST_TX_CLOSE] = "tx_close", [BROADCAST_RECEIVERS] = "receivers",
+    [BROADCAST_RECV] = "recv",         [BROADCAST_FAILED] = "(failed)",
+    [BROADCAST_LOST] = "lost",         [BROADCAST_RESUBSCRIBE] = "resubscribe",
+    [BROADCAST_RX_CLOSE] = "rx_close", [BROADCAST_RX_IS_CLOSED] = "rx_is_closed",
 };
 
 static bool is_full(const struct state *s, const struct lin_history *h)
@@ -117,9 +112,8 @@ static bool leave(struct state *s, struct end *e)
 
 static bool resubscribe(struct state *s, const struct lin_op *op)
 {
-    s->end[op->in] = (struct end){ .is_open = 1,
-                                   .fails = s->end[op->end].fails,
-                                   .cursor = s->n_sent };
+    s->end[op->in] =
+        (struct end){ .is_open = 1, .fails = s->end[op->end].fails, .cursor = s->n_sent };
     s->n_rx++;
     return op->r == 0;
 }

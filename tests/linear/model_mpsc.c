@@ -79,8 +79,10 @@ static bool may_wait(const struct lin_history *h, unsigned i)
 {
     if (lin_is_beside(h, i, WAITING_KINDS))
         return true;
-    for (unsigned j = 0; j < h->n; j++) /* it has places until it sees that the channel is shut */
-        if (h->op[j].kind == MPSC_RESERVE && h->op[j].r == -EPIPE && lin_meet(&h->op[j], &h->op[i]))
+    for (unsigned j = 0; j < h->n;
+         j++) /* it has places until it sees that the channel is shut */
+        if (h->op[j].kind == MPSC_RESERVE && h->op[j].r == -EPIPE &&
+            lin_meet(&h->op[j], &h->op[i]))
             return true;
     return false;
 }
@@ -229,7 +231,7 @@ static bool may_seem_open(const struct state *s, const struct lin_history *h, un
 }
 
 /* A reservation that is refused holds the end up until it returns. */
-#define REFUSED_KINDS \
+#define REFUSED_KINDS                                                                          \
     (1u << MPSC_RESERVE | 1u << MPSC_RESERVE_WAIT | 1u << MPSC_SEND | 1u << MPSC_SEND_WAIT)
 
 static bool recv(struct state *s, const struct lin_history *h, unsigned i)
@@ -242,9 +244,9 @@ static bool recv(struct state *s, const struct lin_history *h, unsigned i)
     if (op->r == -EPIPE)
         return l->n == 0 && is_end(s);
     if (op->r == -EAGAIN || op->r == -ETIMEDOUT)
-        return l->n > 0 ? lin_is_under_way(h, l->at[0], i)
-                        : !is_end(s) || may_seem_open(s, h, i) ||
-                              lin_is_beside(h, i, REFUSED_KINDS);
+        return l->n > 0
+                   ? lin_is_under_way(h, l->at[0], i)
+                   : !is_end(s) || may_seem_open(s, h, i) || lin_is_beside(h, i, REFUSED_KINDS);
     if (op->r != 0 || l->n == 0 || h->op[l->at[0] - 1].in != op->out)
         return false;
     s->streak = (uint8_t)(l == &s->lane && s->queue.n > 0 ? s->streak + 1 : 0);

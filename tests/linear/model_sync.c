@@ -38,7 +38,8 @@ static bool acquire(struct permits *s, const struct lin_history *h, unsigned i)
            (s->n < op->in || lin_is_beside(h, i, 1u << SEMAPHORE_ACQUIRE_WAIT));
 }
 
-static bool semaphore_step(void *state, const struct lin_history *h, unsigned i, unsigned choice)
+static bool semaphore_step(void *state, const struct lin_history *h, unsigned i,
+                           unsigned choice)
 {
     const struct lin_op *op = &h->op[i];
     struct permits *s = state;
@@ -57,9 +58,8 @@ static bool semaphore_step(void *state, const struct lin_history *h, unsigned i,
         s->n -= op->r;
         /* fall through */
     case SEMAPHORE_AVAILABLE:
-        return op->r == n_found ||
-               (op->r >= 0 && op->r < n_found &&
-                lin_is_beside(h, i, 1u << SEMAPHORE_ACQUIRE_WAIT));
+        return op->r == n_found || (op->r >= 0 && op->r < n_found &&
+                                    lin_is_beside(h, i, 1u << SEMAPHORE_ACQUIRE_WAIT));
     case SEMAPHORE_CLOSE:
         s->is_closed = 1;
         return true;
@@ -86,8 +86,8 @@ struct held {
 };
 
 static const char *const lock_kinds[] = {
-    [LOCK_READ] = "try_read_lock",     [LOCK_WRITE] = "try_write_lock",
-    [LOCK_READ_WAIT] = "read_lock",    [LOCK_WRITE_WAIT] = "write_lock",
+    [LOCK_READ] = "try_read_lock",      [LOCK_WRITE] = "try_write_lock",
+    [LOCK_READ_WAIT] = "read_lock",     [LOCK_WRITE_WAIT] = "write_lock",
     [LOCK_READ_UNLOCK] = "read_unlock", [LOCK_WRITE_UNLOCK] = "write_unlock",
     [LOCK_DOWNGRADE] = "downgrade",
 };

@@ -22,8 +22,8 @@ struct end {
 };
 
 struct state {
-    uint8_t version;        /* the newest */
-    uint8_t sent[LIN_OPS];  /* by version: 1 + the call */
+    uint8_t version;       /* the newest */
+    uint8_t sent[LIN_OPS]; /* by version: 1 + the call */
     uint8_t n_tx, n_rx;
     uint8_t closer; /* 1 + the last close of a sender */
     struct end end[WATCH_ENDS];
@@ -54,8 +54,8 @@ static int value_of(const struct state *s, const struct lin_history *h, unsigned
 }
 
 /* The newest version as call @i may know it. @choice: 0: it is; 1: the one before it. */
-static bool known(const struct state *s, const struct lin_history *h, unsigned i, unsigned choice,
-                  uint8_t *ret_version)
+static bool known(const struct state *s, const struct lin_history *h, unsigned i,
+                  unsigned choice, uint8_t *ret_version)
 {
     *ret_version = (uint8_t)(s->version - choice);
     return choice == 0 || lin_is_under_way(h, s->sent[s->version], i);

@@ -57,7 +57,7 @@ enum broadcast_kind {
     BROADCAST_RECEIVERS,
     BROADCAST_RECV, /* out: the message */
     BROADCAST_FAILED,
-    BROADCAST_LOST, /* r */
+    BROADCAST_LOST,        /* r */
     BROADCAST_RESUBSCRIBE, /* in: the new end */
     BROADCAST_RX_CLOSE,
     BROADCAST_RX_IS_CLOSED,
@@ -67,7 +67,7 @@ extern const struct lin_model broadcast_model;
 
 /* A watch, whose first value is 0. param: sending ends, receiving ends. */
 enum watch_kind {
-    WATCH_SEND,   /* in: the value */
+    WATCH_SEND, /* in: the value */
     WATCH_REPLACE,
     WATCH_MODIFY, /* in: the new one; out: the one it was made from */
     WATCH_TX_CLOSE,

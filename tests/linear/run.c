@@ -340,6 +340,8 @@ void lin_run(const struct lin_subject *s, unsigned n)
 
 void lin_must_refuse(const struct lin_subject *s, unsigned n)
 {
+    if (getenv("TR_HISTORY"))
+        test_skip("looks for one history");
     memset(&run, 0, sizeof run);
     run.subject = s;
     run.is_expected = true;

@@ -141,8 +141,8 @@ static bool place(struct search *s, uint64_t placed, const void *state)
 }
 
 /* Can what had happened by @stamp be explained? @ret_best: what could be placed. */
-static bool is_right_until(const struct lin_model *m, const struct lin_history *h, uint32_t stamp,
-                           uint64_t *ret_best)
+static bool is_right_until(const struct lin_model *m, const struct lin_history *h,
+                           uint32_t stamp, uint64_t *ret_best)
 {
     _Alignas(16) char state[LIN_STATE] = { 0 };
     struct search s = { .m = m, .h = h };
@@ -191,7 +191,8 @@ void lin_sort(struct lin_history *h)
         unsigned n_before = 0;
 
         for (unsigned j = 0; j < h->n; j++)
-            n_before += h->op[j].from < h->op[i].from || (h->op[j].from == h->op[i].from && j < i);
+            n_before +=
+                h->op[j].from < h->op[i].from || (h->op[j].from == h->op[i].from && j < i);
         sorted[n_before] = h->op[i];
         place_of[i] = (uint8_t)n_before;
     }
@@ -201,7 +202,8 @@ void lin_sort(struct lin_history *h)
     memcpy(h->op, sorted, h->n * sizeof h->op[0]);
 }
 
-static void show_op(const struct lin_model *m, const struct lin_op *op, uint32_t first, bool placed)
+static void show_op(const struct lin_model *m, const struct lin_op *op, uint32_t first,
+                    bool placed)
 {
     char bar[72];
     uint32_t from = op->from - first, to = op->to - first;
@@ -220,8 +222,9 @@ void lin_show(const struct lin_model *m, const struct lin_history *h, uint32_t s
     uint64_t best;
 
     (void)is_right_until(m, h, stamp, &best);
-    printf("# %s, parameters %d %d %d %d: no order explains this; (left): could not be placed\n",
-           m->name, h->param[0], h->param[1], h->param[2], h->param[3]);
+    printf(
+        "# %s, parameters %d %d %d %d: no order explains this; (left): could not be placed\n",
+        m->name, h->param[0], h->param[1], h->param[2], h->param[3]);
     for (unsigned i = 0; i < h->n; i++)
         if (h->op[i].from <= stamp)
             show_op(m, &h->op[i], h->op[0].from, best & bit(i));

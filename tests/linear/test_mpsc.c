@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include <troupe.h>
 
@@ -61,8 +62,11 @@ static void send_one(struct lin_log *log, struct sender *s)
 {
     struct msg m = new_msg(log);
     const unsigned how = lin_below(log, opts.n_urgent > 0 ? 4 : 3);
-    struct lin_op *op = lin_begin(
-        log, how == 0 ? MPSC_SEND_WAIT : how == 3 ? MPSC_URGENT : MPSC_SEND, log->who, m.id);
+    struct lin_op *op = lin_begin(log,
+                                  how == 0   ? MPSC_SEND_WAIT
+                                  : how == 3 ? MPSC_URGENT
+                                             : MPSC_SEND,
+                                  log->who, m.id);
 
     if (how == 0)
         lin_end(op, send_waiting(log, &s->tx, &m), 0);
@@ -126,8 +130,10 @@ static void await_closed(struct lin_log *log, struct sender *s)
 {
     struct lin_op *op = lin_begin(log, MPSC_CLOSED, log->who, 0);
 
-    lin_end(op, log->in_task ? msgq_closed(&s->tx, lin_soon(log))
-                             : msgq_blocking_closed(&s->tx, lin_soon(log)), 0);
+    lin_end(op,
+            log->in_task ? msgq_closed(&s->tx, lin_soon(log))
+                         : msgq_blocking_closed(&s->tx, lin_soon(log)),
+            0);
 }
 
 static void send_somehow(struct lin_log *log, struct sender *s)
@@ -300,9 +306,11 @@ static void close_channel(struct lin_log *log)
     drain(log);
 }
 
-static const struct lin_subject subject = {
-    .model = &mpsc_model, .n_who = N_SENDER + 1, .open = open_channel, .turn = turn, .close = close_channel
-};
+static const struct lin_subject subject = { .model = &mpsc_model,
+                                            .n_who = N_SENDER + 1,
+                                            .open = open_channel,
+                                            .turn = turn,
+                                            .close = close_channel };
 
 TR_SUITE(linear_mpsc, .timeout = 120);
 

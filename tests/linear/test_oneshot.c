@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include <troupe.h>
 
@@ -19,7 +20,7 @@ TR_ONESHOT(slot, struct value, tr_nodrop);
 
 static slot_tx tx;
 static slot_rx rx;
-static bool doubles;        /* a broken one: the value may come twice */
+static bool doubles; /* a broken one: the value may come twice */
 static struct value copy;
 
 static void send_or_close(struct lin_log *log)
@@ -49,8 +50,10 @@ static void send_side(struct lin_log *log)
         lin_end(op, slot_tx_is_closed(&tx), 0);
     } else if (how == 1) {
         op = lin_begin(log, ONESHOT_CLOSED, 0, 0);
-        lin_end(op, log->in_task ? slot_closed(&tx, lin_soon(log))
-                                 : slot_blocking_closed(&tx, lin_soon(log)), 0);
+        lin_end(op,
+                log->in_task ? slot_closed(&tx, lin_soon(log))
+                             : slot_blocking_closed(&tx, lin_soon(log)),
+                0);
     } else {
         send_or_close(log);
     }

@@ -38,7 +38,8 @@ static void take_permits(struct lin_log *log)
 {
     const bool waits = lin_below(log, 2);
     const unsigned n = 1 + lin_below(log, 2);
-    struct lin_op *op = lin_begin(log, waits ? SEMAPHORE_ACQUIRE_WAIT : SEMAPHORE_ACQUIRE, 0, (int)n);
+    struct lin_op *op =
+        lin_begin(log, waits ? SEMAPHORE_ACQUIRE_WAIT : SEMAPHORE_ACQUIRE, 0, (int)n);
 
     if (lin_end(op, acquire(log, n, waits), 0) == 0)
         n_out[log->who] += n;
@@ -205,9 +206,11 @@ static void close_lock(struct lin_log *log)
     unlock_write(log);
 }
 
-static const struct lin_subject locks = {
-    .model = &lock_model, .n_who = N_WHO, .open = open_lock, .turn = lock_turn, .close = close_lock
-};
+static const struct lin_subject locks = { .model = &lock_model,
+                                          .n_who = N_WHO,
+                                          .open = open_lock,
+                                          .turn = lock_turn,
+                                          .close = close_lock };
 
 /* Unlocking what one does not hold is reported. */
 static void hear(enum tr_event_kind kind, const char *text, void *arg)

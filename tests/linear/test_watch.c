@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include <troupe.h>
 
@@ -129,11 +130,13 @@ static void clone_or_close(struct lin_log *log, unsigned end)
 
 static void read_somehow(struct lin_log *log, unsigned end)
 {
-    static const enum watch_kind forms[] = {
-        WATCH_GET,   WATCH_GET,     WATCH_GET,     WATCH_PEEK,         WATCH_HAS_CHANGED,
-        WATCH_PEEK,  WATCH_CHANGED, WATCH_CHANGED, WATCH_MARK_CHANGED, WATCH_MARK_UNCHANGED,
-        WATCH_WAIT_FOR, WATCH_RX_IS_CLOSED, WATCH_HAS_CHANGED
-    };
+    static const enum watch_kind forms[] = { WATCH_GET,          WATCH_GET,
+                                             WATCH_GET,          WATCH_PEEK,
+                                             WATCH_HAS_CHANGED,  WATCH_PEEK,
+                                             WATCH_CHANGED,      WATCH_CHANGED,
+                                             WATCH_MARK_CHANGED, WATCH_MARK_UNCHANGED,
+                                             WATCH_WAIT_FOR,     WATCH_RX_IS_CLOSED,
+                                             WATCH_HAS_CHANGED };
     const unsigned how = lin_below(log, TR_LEN(forms) + 2);
     valuew_rx *rx = &rxs[end];
     int32_t value = 0;
