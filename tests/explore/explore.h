@@ -75,6 +75,7 @@ extern const struct explore_case explore_inbox_cases[];
 extern const struct explore_case explore_deque_cases[];
 extern const struct explore_case explore_oneshot_cases[];
 extern const struct explore_case explore_mpsc_cases[];
+extern const struct explore_case explore_mpsc_more_cases[];
 extern const struct explore_case explore_mpsc_wait_cases[];
 extern const struct explore_case explore_watch_cases[];
 extern const struct explore_case explore_ask_cases[];

@@ -51,6 +51,7 @@ tests_explore_libexplored_la_SOURCES = \
     tests/explore/case_inbox.c \
     tests/explore/case_lock.c \
     tests/explore/case_mpsc.c \
+    tests/explore/case_mpsc_more.c \
     tests/explore/case_mpsc_wait.c \
     tests/explore/case_notify.c \
     tests/explore/case_oneshot.c \
