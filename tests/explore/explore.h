@@ -82,6 +82,7 @@ extern const struct explore_case explore_ask_cases[];
 extern const struct explore_case explore_future_cases[];
 extern const struct explore_case explore_set_cases[];
 extern const struct explore_case explore_scope_cases[];
+extern const struct explore_case explore_task_cases[];
 extern const struct explore_case explore_permits_cases[];
 extern const struct explore_case explore_notify_cases[];
 extern const struct explore_case explore_handler_cases[];

@@ -59,6 +59,7 @@ tests_explore_libexplored_la_SOURCES = \
     tests/explore/case_permits.c \
     tests/explore/case_scope.c \
     tests/explore/case_set.c \
+    tests/explore/case_task.c \
     tests/explore/case_watch.c \
     tests/explore/world.c tests/explore/world.h \
     lib/actor/handler.c \
@@ -94,6 +95,7 @@ tests_explore_libexplored_la_SOURCES = \
     lib/sched/scope.c \
     lib/sched/scope_wait.c \
     lib/sched/steal.c \
+    lib/sched/task.c \
     lib/sched/thread.c \
     lib/sched/wait.c \
     lib/sched/worker.c \
