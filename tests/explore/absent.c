@@ -78,27 +78,6 @@ int tri_misuse_blocks(struct tri_worker *w, const char *what, const void *caller
     return 0;
 }
 
-bool tri_task_start(struct tri_worker *w, struct tri_task *t)
-{
-    (void)w;
-    (void)t;
-    absent(__func__);
-    return false;
-}
-
-void tri_forked_leave(int result)
-{
-    (void)result;
-    absent(__func__);
-    abort();
-}
-
-bool tr_self_is_draining(void)
-{
-    absent(__func__);
-    return false;
-}
-
 const char *tr_strerror(int error)
 {
     (void)error;
@@ -106,27 +85,27 @@ const char *tr_strerror(int error)
     return "?";
 }
 
-void tri_task_ref(struct tri_task *t)
-{
-    (void)t;
-    absent(__func__);
-}
-
-void tri_task_unref(struct tri_task *t)
-{
-    (void)t;
-    absent(__func__);
-}
-
-void tri_task_told(struct tri_task *t)
-{
-    (void)t;
-    absent(__func__);
-}
-
 int tri_misuse(int r, const char *what, const char *text)
 {
     (void)what;
     absent(text);
     return r;
+}
+
+void *tri_stack_refill(struct tri_stack_cache *c)
+{
+    (void)c;
+    absent(__func__);
+    return NULL;
+}
+
+void tri_context_make(struct tri_context *ctx, void *top_below_frame, void *low,
+                      void (*fn)(void *arg), void *arg)
+{
+    (void)ctx;
+    (void)top_below_frame;
+    (void)low;
+    (void)fn;
+    (void)arg;
+    absent(__func__);
 }

@@ -94,6 +94,8 @@ void memory_put_back(void);
 void *memory_alloc(size_t bytes, size_t align, int fill);
 /* All but its first @keep bytes, which a late waker may still touch. */
 void memory_free(void *p, size_t keep);
+/* This part of it may be touched all the same. */
+void memory_revive(const void *p, size_t size);
 
 /* The stack of thread @t. */
 char *memory_stack(unsigned t, size_t *ret_size);

@@ -7,7 +7,7 @@
 const struct explore_case *const explore_lists[] = {
     explore_oneshot_cases,
     explore_mpsc_cases,
-    explore_mpsc_more_cases,
+    explore_mpsc_room_cases,
     explore_watch_cases,
     NULL,
 };

@@ -201,6 +201,15 @@ static inline void tri_context_switch(struct tri_context *from, struct tri_conte
     explore_idle();
 }
 
+#define tri_context_make explored_context_make /* the engine has the real one */
+void tri_context_make(struct tri_context *ctx, void *top_below_frame, void *low,
+                      void (*fn)(void *arg), void *arg);
+
+static inline void tri_context_exit(struct tri_context *from, struct tri_context *to)
+{
+    tri_context_switch(from, to);
+}
+
 static inline void tri_context_adopt(struct tri_context *ctx)
 {
     (void)ctx;

@@ -53,6 +53,7 @@ tests_explore_libexplored_la_SOURCES = \
     tests/explore/case_lock.c \
     tests/explore/case_mpsc.c \
     tests/explore/case_mpsc_more.c \
+    tests/explore/case_mpsc_room.c \
     tests/explore/case_mpsc_wait.c \
     tests/explore/case_notify.c \
     tests/explore/case_oneshot.c \
@@ -60,6 +61,7 @@ tests_explore_libexplored_la_SOURCES = \
     tests/explore/case_permits.c \
     tests/explore/case_scope.c \
     tests/explore/case_set.c \
+    tests/explore/case_task.c \
     tests/explore/case_watch.c \
     tests/explore/world.c tests/explore/world.h \
     lib/actor/handler.c \
@@ -81,6 +83,7 @@ tests_explore_libexplored_la_SOURCES = \
     lib/chan/mpsc_permit.c \
     lib/chan/mpsc_rx.c \
     lib/chan/mpsc_tx.c \
+    lib/chan/mpsc_urgent.c \
     lib/chan/oneshot.c \
     lib/chan/published.c \
     lib/chan/watch.c \
@@ -97,6 +100,7 @@ tests_explore_libexplored_la_SOURCES = \
     lib/sched/scope.c \
     lib/sched/scope_wait.c \
     lib/sched/steal.c \
+    lib/sched/task.c \
     lib/sched/thread.c \
     lib/sched/wait.c \
     lib/sched/worker.c \

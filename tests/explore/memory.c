@@ -229,6 +229,11 @@ void memory_free(void *p, size_t keep)
     memset(is_alive + grain(from), 0, (b->size - keep + GRAIN - 1) / GRAIN);
 }
 
+void memory_revive(const void *p, size_t size)
+{
+    memset(is_alive + grain(p), 1, (size + GRAIN - 1) / GRAIN);
+}
+
 void memory_check_leaks(void)
 {
     for (unsigned i = n_kept; i < n_block; i++)

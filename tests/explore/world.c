@@ -30,7 +30,7 @@ static struct world_worker *tasks[EXPLORE_THREADS]; /* NULL: a plain thread */
 
 enum {
     MAX_RECORD = 32,
-    KEPT = 24, /* bytes of a record that was put back: a late waker may touch what is there */
+    KEPT = 24, /* bytes of a record that was put back: its wakee, a lock, a set's owner */
 };
 
 static struct {
@@ -132,9 +132,22 @@ void *tri_slab_get(struct tri_slab_cache *c)
     return record;
 }
 
+/* A late waker looks at a task's home, too. */
+static void task_put(struct tri_actor *a)
+{
+    struct tri_worker *home = atomic_load_explicit(&a->home, memory_order_relaxed);
+
+    memory_free(a, offsetof(struct tri_actor, link));
+    memory_revive(&a->home, sizeof a->home);
+    atomic_init(&a->home, home);
+}
+
 void tri_slab_put(struct tri_slab_cache *c, void *record)
 {
-    memory_free(record, c->slab->size < KEPT ? c->slab->size : KEPT);
+    if (c->slab == tri_task_slab())
+        task_put(record);
+    else
+        memory_free(record, c->slab->size < KEPT ? c->slab->size : KEPT);
 }
 
 void *tri_slab_at(const struct tri_slab *s, uint32_t index)
@@ -153,7 +166,8 @@ struct world_worker {
     struct tri_worker *list[1];
     struct tri_runtime rt;
     struct tri_poller poller;
-    struct tri_task task;
+    struct tri_task *task;
+    bool has_ended;
     struct tri_frame frame;
     tr_time now;
 };
@@ -172,6 +186,11 @@ static tr_time backend_now(struct tri_backend *b)
 tr_time tr_now(void)
 {
     return mine() ? mine()->now : TR_S(1);
+}
+
+tr_time tr_after(tr_time span)
+{
+    return tr_now() + span;
 }
 
 static uint64_t backend_random(struct tri_backend *b)
@@ -219,9 +238,16 @@ void explore_idle(void)
 
     while (!(a = tri_worker_pick(&w->worker)))
         tri_idle(&w->worker);
-    check(a == &w->task.a);
-    tri_worker_run_task(&w->worker, &w->task);
+    check(a == &w->task->a);
+    tri_worker_run_task(&w->worker, w->task);
 }
+
+static void drop_nothing(void *arg)
+{
+    (void)arg;
+}
+
+static const struct tri_task_type nothing_type = { .name = "explored", .drop = drop_nothing };
 
 struct world_worker *world_worker_new(enum tri_wakee_kind kind, uint16_t seat)
 {
@@ -241,22 +267,28 @@ struct world_worker *world_worker_new(enum tri_wakee_kind kind, uint16_t seat)
     w->worker.budget = TRI_BUDGET;
     check(tri_scope_setup() == 0);
     tri_slab_cache_init(&w->worker.scopes, tri_scope_slab());
+    check(tri_task_setup() == 0);
+    tri_slab_cache_init(&w->worker.tasks, tri_task_slab());
+    w->task = tri_slab_get(&w->worker.tasks);
+    w->task->type = &nothing_type;
+    w->task->uncounted = true;
+    atomic_init(&w->task->n_ref, 1);
     atomic_init(&w->worker.started, true);
     tri_wheel_init(&w->worker.wheel, w->now);
-    w->frame.task = &w->task;
-    w->task.frame = &w->frame;
-    w->task.movable = kind == TRI_KIND_MOVABLE;
-    w->task.name = "explored";
-    atomic_init(&w->task.a.wakee.kind, (unsigned char)kind);
-    atomic_init(&w->task.a.wakee.word, TRI_READY);
-    atomic_init(&w->task.a.home, &w->worker);
+    w->frame.task = w->task;
+    w->task->frame = &w->frame;
+    w->task->movable = kind == TRI_KIND_MOVABLE;
+    w->task->name = "explored";
+    atomic_init(&w->task->a.wakee.kind, (unsigned char)kind);
+    atomic_init(&w->task->a.wakee.word, TRI_READY);
+    atomic_init(&w->task->a.home, &w->worker);
     return w;
 }
 
 void world_worker_enter(struct world_worker *w)
 {
     tri_tls_worker = &w->worker;
-    w->worker.task = &w->task;
+    w->worker.task = w->task;
 }
 
 void world_worker_leave(void)
@@ -293,8 +325,8 @@ void world_worker_raid(struct world_worker *w, struct world_worker *from)
 void world_scope_open(struct world_worker *w, const struct tr_scope_opts *opts, tr_scope *ret_scope)
 {
     world_worker_enter(w);
-    *ret_scope = (tr_scope){ .owner = &w->task, .opts = *opts };
-    ret_scope->impl = tri_scope_new(&w->rt, NULL, &w->task, opts);
+    *ret_scope = (tr_scope){ .owner = w->task, .opts = *opts };
+    ret_scope->impl = tri_scope_new(&w->rt, NULL, w->task, opts);
     w->frame.n_scopes++;
     world_worker_leave();
 }
@@ -307,6 +339,19 @@ void world_scope_close(struct world_worker *w, tr_scope *s)
     world_worker_leave();
 }
 
+void world_worker_end(struct world_worker *w, int result)
+{
+    tri_task_end(w->task, result);
+    w->has_ended = true;
+    w->worker.task = NULL;
+}
+
+tr_task world_worker_handle(struct world_worker *w)
+{
+    tri_task_ref(w->task);
+    return (tr_task){ w->task };
+}
+
 struct tri_worker *world_worker_of(struct world_worker *w)
 {
     return &w->worker;
@@ -314,14 +359,17 @@ struct tri_worker *world_worker_of(struct world_worker *w)
 
 struct tri_wakee *world_worker_wakee(struct world_worker *w)
 {
-    return &w->task.a.wakee;
+    return &w->task->a.wakee;
 }
 
 void world_worker_free(struct world_worker *w)
 {
     if (!w)
         return;
-    free(w->frame.gate);
+    if (!w->has_ended) {
+        free(w->frame.gate);
+        tri_slab_put(&w->worker.tasks, w->task);
+    }
     tri_runq_fini(&w->worker.own);
     tri_deque_fini(&w->worker.fresh);
     tri_deque_fini(&w->worker.hot);
@@ -347,6 +395,16 @@ bool world_enter(void)
     return world_is_task();
 }
 
+void world_end(int result)
+{
+    world_worker_end(tasks[explore_self()], result);
+}
+
+tr_task world_handle(unsigned thread)
+{
+    return world_worker_handle(tasks[thread]);
+}
+
 void world_finish(void)
 {
     for (unsigned t = 0; t < EXPLORE_THREADS; t++) {
@@ -361,7 +419,7 @@ void *tri_owner_self(void)
 {
     static char threads[N_SELF];
 
-    return world_is_task() ? (void *)&tasks[explore_self()]->task.a : &threads[explore_self()];
+    return world_is_task() ? (void *)&tasks[explore_self()]->task->a : &threads[explore_self()];
 }
 
 /* ---- once: each thread's parker, which it keeps for ever ---- */

@@ -29,6 +29,9 @@ void world_worker_raid(struct world_worker *w, struct world_worker *from);
 void world_scope_open(struct world_worker *w, const struct tr_scope_opts *opts,
                       tr_scope *ret_scope);
 void world_scope_close(struct world_worker *w, tr_scope *s);
+/* Ends the task, which runs; and one more handle of it, in the setup. */
+void world_worker_end(struct world_worker *w, int result);
+tr_task world_worker_handle(struct world_worker *w);
 /* In the finish. NULL: nothing. */
 void world_worker_free(struct world_worker *w);
 
@@ -36,6 +39,8 @@ void world_worker_free(struct world_worker *w);
 void world_task(unsigned thread, enum tri_wakee_kind kind, uint16_t seat); /* in the setup */
 bool world_enter(void); /* where a thread begins; true: it is a task */
 bool world_is_task(void);
+void world_end(int result);
+tr_task world_handle(unsigned thread);
 void world_finish(void);
 
 #endif /* TESTS_EXPLORE_WORLD_H */
