@@ -23,6 +23,7 @@ bench_troupe_bench_SOURCES = \
     bench/pingpong.c \
     bench/queues.c \
     bench/server.c \
+    bench/sync.c \
     bench/tasks.c \
     bench/threads.c \
     bench/timers.c \
