@@ -28,7 +28,7 @@ bench_troupe_bench_SOURCES = \
     bench/threads.c \
     bench/timers.c \
     bench/troupe-bench.c
-EXTRA_DIST += bench/README.md bench/compare.sh
+EXTRA_DIST += bench/README.md bench/compare.sh bench/peers.sh bench/peers.txt
 
 EXTRA_PROGRAMS += $(bench_programs)
 CLEANFILES += $(bench_programs)
