@@ -27,7 +27,7 @@ struct bench_metric {
 /* The families, each ended by an entry without a name. */
 extern const struct bench_metric bench_limits[], bench_pingpong[], bench_mpsc[], bench_bcast[],
     bench_ask[], bench_tasks[], bench_idle[], bench_handlers[], bench_timers[],
-    bench_threads[], bench_cold[], bench_echo[], bench_queues[];
+    bench_threads[], bench_cold[], bench_echo[], bench_queues[], bench_sync[];
 
 /* What a workload leaves behind. */
 struct bench_load {

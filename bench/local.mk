@@ -23,11 +23,12 @@ bench_troupe_bench_SOURCES = \
     bench/pingpong.c \
     bench/queues.c \
     bench/server.c \
+    bench/sync.c \
     bench/tasks.c \
     bench/threads.c \
     bench/timers.c \
     bench/troupe-bench.c
-EXTRA_DIST += bench/README.md bench/compare.sh
+EXTRA_DIST += bench/README.md bench/compare.sh bench/peers.sh bench/peers.txt
 
 EXTRA_PROGRAMS += $(bench_programs)
 CLEANFILES += $(bench_programs)

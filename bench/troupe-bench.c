@@ -21,7 +21,7 @@ enum { NO_SUCH_METRIC = 64 };
 static const struct bench_metric *const families[] = {
     bench_limits, bench_pingpong, bench_mpsc,   bench_bcast,   bench_ask,  bench_tasks,
     bench_idle,   bench_handlers, bench_timers, bench_threads, bench_cold, bench_echo,
-    bench_queues,
+    bench_queues, bench_sync,
 };
 
 static const struct {
