@@ -5,4 +5,5 @@ unit_tests += tests/combine/test_group
 unit_tests += tests/combine/test_interval
 unit_tests += tests/combine/test_select
 unit_tests += tests/combine/test_stream
+unit_tests += tests/combine/test_select_order
 unit_tests += tests/combine/test_select_set
