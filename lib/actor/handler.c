@@ -22,18 +22,22 @@ static size_t align_up(size_t n, size_t align)
     return (n + align - 1) / align * align;
 }
 
+/* Where the pointer to the name of a named one lies. */
+static void *name_place(struct tri_handler *h)
+{
+    const size_t end = (size_t)h->timer_message_at + tri_handler_type(h)->message.size;
+
+    return (char *)h + align_up(end, sizeof(char *));
+}
+
 static const char *name_of(const struct tri_actor *a)
 {
-    const struct tri_handler *h = (const struct tri_handler *)a;
+    struct tri_handler *h = (struct tri_handler *)(uintptr_t)a;
     const char *name;
 
     if (!h->named)
         return tri_handler_type(h)->message.name;
-    memcpy(&name,
-           (const char *)h +
-               align_up(h->timer_message_at + tri_handler_type(h)->message.size,
-                        sizeof(char *)),
-           sizeof name);
+    memcpy(&name, name_place(h), sizeof name);
     return name;
 }
 
@@ -59,20 +63,66 @@ static void hooks_set(void)
     tri_mpsc_set_release_fn(release);
 }
 
-static struct tri_handler *handler_new(const struct tri_handler_type *type, void *self,
-                                       const struct tr_handler_opts *opts)
+/* What the mailbox is to be. */
+static struct tr_mpsc_opts box_opts(const struct tr_handler_opts *o)
 {
-    size_t capacity = opts && opts->capacity ? opts->capacity : CAPACITY;
-    size_t state_at = align_up(TRI_BOX_AT + tri_mpsc_size(&type->message, capacity), type->self_align);
+    struct tr_mpsc_opts box = { .capacity = CAPACITY };
+
+    if (!o)
+        return box;
+    if (o->capacity > 0)
+        box.capacity = o->capacity;
+    box.overflow = o->overflow;
+    box.same = o->same;
+    box.n_urgent = o->n_urgent;
+    return box;
+}
+
+/* It needs more than a plain mailbox has, or a ring of its own. */
+static bool is_able(const struct tri_handler_type *type, const struct tr_handler_opts *o,
+                    const struct tr_mpsc_opts *box)
+{
+    return o && ((o->flags & TR_HANDLER_PERMITS) || box->overflow != TR_OVERFLOW_WAIT ||
+                 box->n_urgent > 0 || box->capacity == TR_UNBOUNDED ||
+                 tri_mpsc_size(&type->message, box->capacity) > TRI_HANDLER_BYTES_MAX / 2);
+}
+
+/* A record in which everything has its place, and the mailbox is made. */
+static struct tri_handler *place(const struct tri_handler_type *type, bool named, bool able,
+                                 const struct tr_mpsc_opts *box)
+{
+    size_t box_bytes = able ? tri_mpsc_able_size(&type->message, box)
+                            : tri_mpsc_size(&type->message, box->capacity);
+    size_t state_at = align_up(TRI_BOX_AT + box_bytes, type->self_align);
     size_t timer_at = align_up(state_at + type->self_size, type->message.align);
-    size_t name_at = align_up(timer_at + type->message.size, sizeof(char *));
+    size_t end = timer_at + type->message.size;
     struct tri_handler *h =
-        tri_handler_get(opts && opts->name ? name_at + sizeof(char *) : timer_at + type->message.size);
+        tri_handler_get(named ? align_up(end, sizeof(char *)) + sizeof(char *) : end);
 
     if (!h)
         return NULL;
+    /* relaxed: published with the scope's list and the queue. */
+    atomic_store_explicit(&h->a.wakee.word, TRI_READY, memory_order_relaxed);
     h->state_at = (uint16_t)state_at;
     h->timer_message_at = (uint16_t)timer_at;
+    h->named = named;
+    if (!able)
+        (void)tri_mpsc_init_at(tri_handler_box(h), &type->message, box->capacity);
+    else if (tri_mpsc_init_able_at(tri_handler_box(h), &type->message, box) < 0) {
+        tri_handler_put(h);
+        return NULL;
+    }
+    return h;
+}
+
+static struct tri_handler *handler_new(const struct tri_handler_type *type, void *self,
+                                       const struct tr_handler_opts *opts,
+                                       const struct tr_mpsc_opts *box)
+{
+    struct tri_handler *h = place(type, opts && opts->name, is_able(type, opts, box), box);
+
+    if (!h)
+        return NULL;
     h->outbox = NULL;
     h->timer.links.next = NULL;
     h->timer.owner = TRI_KIND_HANDLER;
@@ -80,12 +130,8 @@ static struct tri_handler *handler_new(const struct tri_handler_type *type, void
     h->until_drain = opts && (opts->flags & TR_HANDLER_UNTIL_DRAIN);
     atomic_store_explicit(&h->a.wakee.kind, TRI_KIND_HANDLER, memory_order_relaxed); /* as below */
     h->a.wakee.pinned = false;
-    h->named = opts && opts->name;
     if (h->named)
-        memcpy((char *)h + name_at, &opts->name, sizeof opts->name);
-    /* relaxed: published with the scope's list and the queue. */
-    atomic_store_explicit(&h->a.wakee.word, TRI_READY, memory_order_relaxed);
-    (void)tri_mpsc_init_at(tri_handler_box(h), &type->message, capacity);
+        memcpy(name_place(h), &opts->name, sizeof opts->name);
     memcpy(tri_handler_state(h), self, type->self_size);
     memset(self, 0, type->self_size);
     return h;
@@ -105,12 +151,13 @@ int tr_handler_spawn(tr_scope *scope, const struct tri_handler_type *type, void 
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     const void *pc = __builtin_return_address(0);
+    const struct tr_mpsc_opts box = box_opts(opts);
     struct tri_worker *w = tri_worker_self();
     struct tri_handler *h;
     tr_mpsc_tx tx;
     int r;
 
-    if (!scope || !self || (opts && opts->capacity > (size_t)1 << 31))
+    if (!scope || !self || !tri_mpsc_opts_are_valid(&box))
         return refuse(type, self, -EINVAL);
     if (tri_unlikely(!w) && tri_is_forked())
         return refuse(type, self, -EOWNERDEAD);
@@ -118,7 +165,7 @@ int tr_handler_spawn(tr_scope *scope, const struct tri_handler_type *type, void 
     r = tri_scope_use(scope);
     if (r < 0)
         return refuse(type, self, r);
-    h = handler_new(type, self, opts);
+    h = handler_new(type, self, opts, &box);
     if (!h)
         return refuse(type, self, -ENOMEM);
     h->a.spawn_pc = pc;

@@ -2,4 +2,5 @@
 # against the public headers alone. Where one holds "TR_BAD == 1", "TR_BAD == 2" ..., each of these
 # must be refused. tools/check-headers.sh tries them all.
 EXTRA_DIST += tests/headers/misuse.c tests/headers/use_ask.c tests/headers/use_broadcast.c
+EXTRA_DIST += tests/headers/use_handler.c
 EXTRA_DIST += tests/headers/use_mpsc.c tests/headers/use_version.c
