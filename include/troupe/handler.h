@@ -33,13 +33,18 @@ TR_BEGIN_DECLS
 
 struct tr_handler_opts {
     const char *name; /* for reports; lives as long as the handler. NULL: the TR_HANDLER name */
-    size_t capacity;  /* messages in the mailbox; 0: 16. Mailbox and state: 16 KiB, else -ENOMEM */
+    size_t capacity;  /* messages in the mailbox, or TR_UNBOUNDED; 0: 16 */
     unsigned flags;   /* enum tr_handler_flag */
+    enum tr_overflow overflow; /* these as in struct tr_mpsc_opts */
+    tr_mpsc_same_fn *same;
+    size_t n_urgent;
 };
 
 enum tr_handler_flag {
     /* A drain shuts the mailbox; what is queued still runs, a timer does not. */
     TR_HANDLER_UNTIL_DRAIN = 1u << 0,
+    /* Places of its mailbox can be reserved, and its end waited for. */
+    TR_HANDLER_PERMITS = 1u << 1,
 };
 
 struct tri_handler_type {
@@ -52,8 +57,12 @@ struct tri_handler_type {
 
 /*
  * Declares the handler @name; ends with ';'. Generates name_ref, a sending end of its mailbox,
- * with name_send, name_try_send, name_blocking_send, name_send_arm, name_ref_clone,
- * name_ref_close, name_ref_is_closed as TR_MPSC has them, and
+ * with name_send, name_try_send, name_blocking_send, name_send_arm, name_send_urgent,
+ * name_ref_clone, name_ref_close, name_ref_is_closed, permits, weak ends and the rest as TR_MPSC
+ * has them. A plain mailbox, one that waits, has a bound, no urgent lane and no permits, is all in
+ * the handler's record; the others cost some 80 bytes more, and allocations for a lane, for a
+ * ring above 2 KiB, for what has no bound. In a plain one name_reserve and name_closed return
+ * -EINVAL. The state and a plain mailbox: 16 KiB together, else -ENOMEM. And
  *
  *     int name_spawn(tr_scope *scope, state *self, const struct tr_handler_opts *opts,
  *                    name_ref *ret_ref);
@@ -92,6 +101,7 @@ struct tri_handler_type {
     {                                                                                          \
         return tr_handler_post(&tri_to->end, tri_m);                                           \
     }                                                                                          \
+    TRI_MPSC_PERMIT(name, name##_ref, message);                                                \
     TRI_MPSC_TX(name, name##_ref, message)
 
 #define TR_HANDLER_BODY(name, state, message, drop_state)                                      \

@@ -222,24 +222,6 @@ TR_API void tr_mpsc_tx_counts(const tr_mpsc_tx *tx, struct tr_mpsc_counts *ret_c
         return tr_mpsc_new_with(&name##_tri_type, tri_opts, &tri_ret_tx->end,                  \
                                 &tri_ret_rx->end);                                             \
     }                                                                                          \
-    TR_GENERATED TR_CHECK int name##_send_urgent(name##_tx *tri_tx, type *tri_m)               \
-    {                                                                                          \
-        return tr_mpsc_send_urgent(&tri_tx->end, tri_m);                                       \
-    }                                                                                          \
-    TR_GENERATED TR_CHECK int name##_send_urgent_until(name##_tx *tri_tx, type *tri_m,         \
-                                                       tr_time tri_deadline)                   \
-    {                                                                                          \
-        return tr_mpsc_send_urgent_until(&tri_tx->end, tri_m, tri_deadline);                   \
-    }                                                                                          \
-    TR_GENERATED TR_CHECK int name##_blocking_send_urgent(name##_tx *tri_tx, type *tri_m,      \
-                                                          tr_time tri_deadline)                \
-    {                                                                                          \
-        return tr_mpsc_blocking_send_urgent(&tri_tx->end, tri_m, tri_deadline);                \
-    }                                                                                          \
-    TR_GENERATED tr_arm name##_send_urgent_arm(name##_tx *tri_tx, type *tri_m)                 \
-    {                                                                                          \
-        return tr_mpsc_send_urgent_arm(tri_tx ? &tri_tx->end : NULL, tri_m);                   \
-    }                                                                                          \
     TR_GENERATED TR_CHECK int name##_recv(name##_rx *tri_rx, tr_time tri_deadline,             \
                                           type *tri_ret_m)                                     \
     {                                                                                          \
@@ -310,30 +292,30 @@ TR_API void tr_mpsc_tx_counts(const tr_mpsc_tx *tx, struct tr_mpsc_counts *ret_c
     {                                                                                          \
         tr_mpsc_rx_counts(&tri_rx->end, tri_ret_counts);                                          \
     }                                                                                          \
-    TRI_MPSC_PERMIT(name, type);                                                               \
+    TRI_MPSC_PERMIT(name, name##_tx, type);                                                    \
     TRI_MPSC_TX(name, name##_tx, type)
 
 /* Permits, and the end of the receiver. */
-#define TRI_MPSC_PERMIT(name, type)                                                            \
+#define TRI_MPSC_PERMIT(name, tx_type, type)                                                   \
     typedef struct name##_permit {                                                             \
         tr_mpsc_permit end;                                                                    \
     } name##_permit;                                                                           \
-    TR_GENERATED TR_CHECK int name##_reserve(name##_tx *tri_tx, size_t tri_n,                  \
+    TR_GENERATED TR_CHECK int name##_reserve(tx_type *tri_tx, size_t tri_n,                    \
                                              tr_time tri_deadline, name##_permit *tri_ret)     \
     {                                                                                          \
         return tr_mpsc_reserve(&tri_tx->end, tri_n, tri_deadline, &tri_ret->end);              \
     }                                                                                          \
-    TR_GENERATED TR_CHECK int name##_try_reserve(name##_tx *tri_tx, size_t tri_n,              \
+    TR_GENERATED TR_CHECK int name##_try_reserve(tx_type *tri_tx, size_t tri_n,                \
                                                  name##_permit *tri_ret)                       \
     {                                                                                          \
         return tr_mpsc_try_reserve(&tri_tx->end, tri_n, &tri_ret->end);                        \
     }                                                                                          \
     TR_GENERATED TR_CHECK int name##_blocking_reserve(                                         \
-        name##_tx *tri_tx, size_t tri_n, tr_time tri_deadline, name##_permit *tri_ret)         \
+        tx_type *tri_tx, size_t tri_n, tr_time tri_deadline, name##_permit *tri_ret)           \
     {                                                                                          \
         return tr_mpsc_blocking_reserve(&tri_tx->end, tri_n, tri_deadline, &tri_ret->end);     \
     }                                                                                          \
-    TR_GENERATED tr_arm name##_reserve_arm(name##_tx *tri_tx, size_t tri_n,                    \
+    TR_GENERATED tr_arm name##_reserve_arm(tx_type *tri_tx, size_t tri_n,                      \
                                            name##_permit *tri_ret)                             \
     {                                                                                          \
         return tr_mpsc_reserve_arm(tri_tx ? &tri_tx->end : NULL, tri_n, &tri_ret->end);        \
@@ -350,15 +332,15 @@ TR_API void tr_mpsc_tx_counts(const tr_mpsc_tx *tx, struct tr_mpsc_counts *ret_c
     {                                                                                          \
         tr_mpsc_permit_close(&tri_permit->end);                                                \
     }                                                                                          \
-    TR_GENERATED TR_CHECK int name##_closed(name##_tx *tri_tx, tr_time tri_deadline)           \
+    TR_GENERATED TR_CHECK int name##_closed(tx_type *tri_tx, tr_time tri_deadline)             \
     {                                                                                          \
         return tr_mpsc_closed(&tri_tx->end, tri_deadline);                                     \
     }                                                                                          \
-    TR_GENERATED TR_CHECK int name##_blocking_closed(name##_tx *tri_tx, tr_time tri_deadline)  \
+    TR_GENERATED TR_CHECK int name##_blocking_closed(tx_type *tri_tx, tr_time tri_deadline)    \
     {                                                                                          \
         return tr_mpsc_blocking_closed(&tri_tx->end, tri_deadline);                            \
     }                                                                                          \
-    TR_GENERATED tr_arm name##_closed_arm(name##_tx *tri_tx)                                   \
+    TR_GENERATED tr_arm name##_closed_arm(tx_type *tri_tx)                                     \
     {                                                                                          \
         return tr_mpsc_closed_arm(tri_tx ? &tri_tx->end : NULL);                               \
     }                                                                                          \
@@ -378,6 +360,24 @@ TR_API void tr_mpsc_tx_counts(const tr_mpsc_tx *tx, struct tr_mpsc_counts *ret_c
                                                    tr_time tri_deadline)                       \
     {                                                                                          \
         return tr_mpsc_blocking_send(&tri_tx->end, tri_m, tri_deadline);                       \
+    }                                                                                          \
+    TR_GENERATED TR_CHECK int name##_send_urgent(tx_type *tri_tx, type *tri_m)                 \
+    {                                                                                          \
+        return tr_mpsc_send_urgent(&tri_tx->end, tri_m);                                       \
+    }                                                                                          \
+    TR_GENERATED TR_CHECK int name##_send_urgent_until(tx_type *tri_tx, type *tri_m,           \
+                                                       tr_time tri_deadline)                   \
+    {                                                                                          \
+        return tr_mpsc_send_urgent_until(&tri_tx->end, tri_m, tri_deadline);                   \
+    }                                                                                          \
+    TR_GENERATED TR_CHECK int name##_blocking_send_urgent(tx_type *tri_tx, type *tri_m,        \
+                                                          tr_time tri_deadline)                \
+    {                                                                                          \
+        return tr_mpsc_blocking_send_urgent(&tri_tx->end, tri_m, tri_deadline);                \
+    }                                                                                          \
+    TR_GENERATED tr_arm name##_send_urgent_arm(tx_type *tri_tx, type *tri_m)                   \
+    {                                                                                          \
+        return tr_mpsc_send_urgent_arm(tri_tx ? &tri_tx->end : NULL, tri_m);                   \
     }                                                                                          \
     TR_GENERATED tr_arm name##_send_arm(tx_type *tri_tx, type *tri_m)                          \
     {                                                                                          \

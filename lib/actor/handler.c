@@ -1,20 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * handler.c - an actor without a stack: a record with its state, its mailbox and its timer's
- * message, run on the scheduler's stack.
- *
- *     [ tri_handler | mailbox with its cells | state | timer's message ]     one slab record
- *
- * It sleeps without READY, its mailbox armed with its wakee; whoever turns READY on queues it,
- * so one worker at a time runs it. The run that arms the mailbox must not touch the handler
- * afterwards: another worker may have it. From READY's end to there it may be queued, too, by a
- * cancel or a drain, but into the inbox of its worker, who is busy with it; and no thief takes
- * from an inbox what that worker still runs (sched/steal.c). While its timer is armed the handler is pinned to the
- * worker in whose wheel it is.
- *
- * Reclamation: the record is the mailbox's memory; it goes when both sides of that are gone, the
- * receiving side being the handler itself. Records lie in slabs of their size, so a late wake
- * finds a handler, who then has nothing to do (wakee.h).
+ * message, run on the scheduler's stack. How it lives is in handler.h.
  */
 #include "config.h"
 
@@ -23,436 +10,119 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <troupe/handler.h>
-
+#include "actor/handler.h"
 #include "actor/runtime.h"
 #include "base/log.h"
-#include "chan/mpsc.h"
 #include "mem/alloc.h"
-#include "sched/local.h"
 
-enum {
-    CAPACITY = 16,    /* of a mailbox, by default */
-    SLICE = 64,       /* messages in a row */
-    CLASS_BYTES = 16, /* records are multiples of this */
-    CLASSES = 16 * 1024 / CLASS_BYTES + 1,
-};
-
-/* A message that found the mailbox of its addressee full. */
-struct outbox {
-    tr_mpsc_tx to;
-    tr_arm arm;
-    struct tri_waiter waiter;
-    bool enrolled;
-    _Alignas(16) char message[TR_MESSAGE_MAX];
-};
-
-struct tri_handler {
-    struct tri_actor a;
-    struct outbox *outbox;  /* NULL: nothing waits to be sent */
-    struct tri_timer timer; /* in the wheel of the home worker */
-    uint16_t state_at, timer_message_at; /* offsets from the record */
-    uint16_t class;
-    bool armed : 1;     /* the mailbox may still have our wakee */
-    bool stopping : 1;  /* tr_handler_stop() */
-    bool has_timer : 1; /* there is a message in the timer's place */
-    bool timer_due : 1;
-    bool shut : 1;
-    bool until_drain : 1;
-    bool refuses : 1; /* it ends, or its timer goes: a drop may neither arm nor post */
-    bool named; /* a name of its own lies behind the timer's message; constant, read by reports */
-};
+enum { CAPACITY = 16 }; /* of a mailbox, by default */
 
 static size_t align_up(size_t n, size_t align)
 {
     return (n + align - 1) / align * align;
 }
 
-enum { BOX_AT = (sizeof(struct tri_handler) + 15) / 16 * 16 };
-_Static_assert(BOX_AT <= 112, "a million of them");
-
-static struct tri_mpsc *box_of(struct tri_handler *h)
+/* Where the pointer to the name of a named one lies. */
+static void *name_place(struct tri_handler *h)
 {
-    return (struct tri_mpsc *)(void *)((char *)h + BOX_AT);
-}
+    const size_t end = (size_t)h->timer_message_at + tri_handler_type(h)->message.size;
 
-/* The type of its messages is the first member of its own. */
-static const struct tri_handler_type *type_of(const struct tri_handler *h)
-{
-    const struct tri_mpsc *box = (const void *)((const char *)h + BOX_AT);
-
-    return (const struct tri_handler_type *)box->type;
+    return (char *)h + align_up(end, sizeof(char *));
 }
 
 static const char *name_of(const struct tri_actor *a)
 {
-    const struct tri_handler *h = (const struct tri_handler *)a;
+    struct tri_handler *h = (struct tri_handler *)(uintptr_t)a;
     const char *name;
 
     if (!h->named)
-        return type_of(h)->message.name;
-    memcpy(&name,
-           (const char *)h +
-               align_up(h->timer_message_at + type_of(h)->message.size, sizeof(char *)),
-           sizeof name);
+        return tri_handler_type(h)->message.name;
+    memcpy(&name, name_place(h), sizeof name);
     return name;
-}
-
-/* ---- records ---- */
-
-struct class {
-    struct tri_lock lock; /* protects the rest; nothing is taken inside but the slab */
-    unsigned space;       /* its number in the ids of its records; 0: not made yet */
-    struct tri_slab slab;
-    struct tri_slab_cache cache;
-};
-
-static struct class classes[CLASSES];
-
-/* Under its lock. False: no memory, or more sizes than ids have room for. */
-static bool class_make(struct class *c, size_t bytes)
-{
-    static atomic_uint n_space;
-    unsigned space;
-
-    if (tri_slab_init(&c->slab, bytes) < 0)
-        return false;
-    space = atomic_fetch_add_explicit(&n_space, 1, memory_order_relaxed) + 1; /* a number only */
-    if (space > TRI_SPACES_MAX) {
-        atomic_fetch_sub_explicit(&n_space, 1, memory_order_relaxed);
-        tri_slab_fini(&c->slab);
-        return false;
-    }
-    tri_slab_cache_init(&c->cache, &c->slab);
-    c->space = space;
-    return true;
-}
-
-static struct tri_handler *record_get(size_t bytes)
-{
-    size_t n = (bytes + CLASS_BYTES - 1) / CLASS_BYTES;
-    struct class *c = &classes[n < CLASSES ? n : 0];
-    struct tri_handler *h = NULL;
-
-    if (n >= CLASSES)
-        return NULL;
-    tri_lock_acquire(&c->lock);
-    if (c->space > 0 || class_make(c, n * CLASS_BYTES))
-        h = tri_slab_get(&c->cache);
-    if (h && h->a.slab_index + 1 >= 1u << TRI_SPACE_SHIFT) {
-        tri_slab_put(&c->cache, h); /* no id is left: eight million of one size */
-        h = NULL;
-    }
-    tri_lock_release(&c->lock);
-    if (h)
-        h->class = (uint16_t)n;
-    return h;
-}
-
-static unsigned space_of(const struct tri_actor *a)
-{
-    return classes[((const struct tri_handler *)a)->class].space;
-}
-
-static void record_put(struct tri_handler *h)
-{
-    struct class *c = &classes[h->class];
-
-    /* relaxed: only the last owner writes it. */
-    atomic_store_explicit(
-        &h->a.generation,
-        atomic_load_explicit(&h->a.generation, memory_order_relaxed) + 1, memory_order_relaxed);
-    tri_lock_acquire(&c->lock);
-    tri_slab_put(&c->cache, h);
-    tri_lock_release(&c->lock);
-}
-
-static struct tri_handler *handler_of(struct tri_actor *a)
-{
-    return (struct tri_handler *)a; /* a is its first member */
-}
-
-static void *state_of(struct tri_handler *h)
-{
-    return (char *)h + h->state_at;
-}
-
-static void *timer_message_of(struct tri_handler *h)
-{
-    return (char *)h + h->timer_message_at;
 }
 
 static void *record_start(struct tri_mpsc *box)
 {
-    return (char *)box - BOX_AT;
+    return (char *)box - TRI_BOX_AT;
 }
 
 /* Both sides of the mailbox are gone. */
 static void release(struct tri_mpsc *box)
 {
-    record_put(record_start(box));
-}
-
-/* ---- the end ---- */
-
-static void outbox_free(struct tri_handler *h)
-{
-    tr_mpsc_tx_close(&h->outbox->to);
-    free(h->outbox);
-    h->outbox = NULL;
-}
-
-static void outbox_discard(struct tri_handler *h)
-{
-    struct outbox *o = h->outbox;
-    bool sent = o->enrolled && o->arm.ops->withdraw(&o->arm, &o->waiter) && o->arm.result == 0;
-
-    if (!sent)
-        o->to.chan->type->drop(o->message);
-    outbox_free(h);
-}
-
-/* The timer is not armed any more, and the handler in no queue. */
-static void unpin(struct tri_worker *w, struct tri_handler *h)
-{
-    if (h->a.wakee.pinned)
-        tri_runq_release(&w->own);
-    h->a.wakee.pinned = false;
-}
-
-static void timer_discard(struct tri_worker *w, struct tri_handler *h)
-{
-    tri_wheel_remove(&w->wheel, &h->timer);
-    unpin(w, h);
-    h->timer_due = false;
-    h->refuses = true; /* a timer that the drop arms would meet ours in the same place */
-    if (h->has_timer)
-        type_of(h)->message.drop(timer_message_of(h));
-    h->has_timer = false;
-    h->refuses = false;
-}
-
-/* Ends the handler, which runs on @w and is READY, hence in no queue. */
-static void end(struct tri_worker *w, struct tri_handler *h, int result)
-{
-    struct tri_mpsc *box = box_of(h);
-    tr_mpsc_rx rx = { box };
-
-    atomic_fetch_add_explicit(&box->n_ref, 1, memory_order_relaxed); /* ours is one already */
-    if (h->armed)
-        tri_mpsc_rx_disarm(box);
-    timer_discard(w, h);
-    h->refuses = true; /* what the drops below arm or post would outlive the record */
-    if (h->outbox)
-        outbox_discard(h);
-    tr_mpsc_rx_close(&rx); /* drops what is queued */
-    type_of(h)->drop_self(state_of(h));
-    tri_scope_remove(h->a.scope, &h->a, result, false);
-    w->handler = NULL;
-    tri_mpsc_unref(box);
-}
-
-/* ---- running ---- */
-
-static unsigned prepare(struct tri_handler *h)
-{
-    /* READY is set: we run. Orders as in tri_park_prepare(). */
-    return atomic_fetch_sub_explicit(&h->a.wakee.word, TRI_READY, memory_order_acq_rel);
-}
-
-/* True: we run on. False: somebody has queued us meanwhile. */
-static bool undo(struct tri_handler *h)
-{
-    return !(atomic_fetch_or_explicit(&h->a.wakee.word, TRI_READY, memory_order_acq_rel) &
-             TRI_READY);
-}
-
-enum step { GO_ON, GONE, WAITS };
-
-/* @word, as of the step that took READY away, holds what the next turn must see. */
-static bool is_told(const struct tri_handler *h, unsigned word)
-{
-    return (word & TRI_CANCEL) || ((word & TRI_DRAIN) && h->until_drain && !h->shut);
-}
-
-/*
- * Gives the worker back until a message comes; @closed: none will, only the timer's. After WAITS
- * the handler is not ours any more.
- */
-static enum step sleep_on_mailbox(struct tri_handler *h, bool closed)
-{
-    struct tri_mpsc *box = box_of(h);
-
-    h->armed = !closed;
-    if (is_told(h, prepare(h)))
-        return undo(h) ? GO_ON : WAITS;
-    if (closed || tri_mpsc_rx_arm(box, &h->a.wakee))
-        return WAITS;
-    return undo(h) ? GO_ON : WAITS;
-}
-
-/*
- * Joins the line, which may serve us at once and wake us. Another worker may then run the handler
- * and close the outbox's end while we are still in the channel: so we hold one of our own.
- */
-static bool enroll_held(struct outbox *o)
-{
-    tr_mpsc_tx hold = tr_mpsc_tx_clone(&o->to);
-    bool enrolled = o->arm.ops->enroll(&o->arm, &o->waiter);
-
-    tr_mpsc_tx_close(&hold);
-    return enrolled;
-}
-
-/* The message in the outbox goes out, or waits on. */
-static enum step outbox_flush(struct tri_handler *h)
-{
-    struct outbox *o = h->outbox;
-
-    if (o->enrolled && o->arm.ops->keeps_place(&o->arm, &o->waiter)) {
-        if (is_told(h, prepare(h)))
-            return undo(h) ? GO_ON : WAITS;
-        if (o->arm.ops->keeps_place(&o->arm, &o->waiter))
-            return WAITS;
-        if (!undo(h))
-            return WAITS;
-    }
-    for (;;) {
-        bool done = o->enrolled && o->arm.ops->withdraw(&o->arm, &o->waiter);
-
-        o->enrolled = false;
-        if (done || o->arm.ops->attempt(&o->arm)) {
-            if (o->arm.result < 0)
-                o->to.chan->type->drop(o->message); /* the addressee has gone */
-            outbox_free(h);
-            return GO_ON;
-        }
-        o->waiter = (struct tri_waiter){ .wakee = &h->a.wakee, .value = o->message };
-        if (is_told(h, prepare(h)))
-            return undo(h) ? GO_ON : WAITS;
-        o->enrolled = true;
-        if (enroll_held(o))
-            return WAITS;
-        o->enrolled = false;
-        if (!undo(h))
-            return WAITS;
-    }
-}
-
-/* Runs the function for *@m and drops what it left. */
-static enum step deliver(struct tri_worker *w, struct tri_handler *h, void *m)
-{
-    int r = type_of(h)->run(state_of(h), m);
-
-    if (tri_unlikely(tri_is_forked()))
-        tri_forked_leave(r);
-    if (tri_unlikely(w->locals != NULL))
-        tri_local_returned(&w->locals, NULL, 0);
-    type_of(h)->message.drop(m);
-    if (r < 0 || h->stopping) {
-        end(w, h, r < 0 ? r : 0);
-        return GONE;
-    }
-    return GO_ON;
-}
-
-/* The next message: the timer's first. Returns 0, -EAGAIN, -EPIPE. */
-static int next(struct tri_handler *h, void *m)
-{
-    if (h->timer_due) {
-        memcpy(m, timer_message_of(h), type_of(h)->message.size);
-        h->timer_due = h->has_timer = false;
-        return 0;
-    }
-    return tri_mpsc_poll(box_of(h), m);
-}
-
-/* One message, or sleep, or the end. */
-static enum step turn(struct tri_worker *w, struct tri_handler *h)
-{
-    _Alignas(16) char m[TR_MESSAGE_MAX];
-    /* relaxed: what comes later is seen when READY is taken away. */
-    unsigned word = atomic_load_explicit(&h->a.wakee.word, memory_order_relaxed);
-    int r;
-
-    if (tri_unlikely(word & TRI_CANCEL)) {
-        end(w, h, -ECANCELED);
-        return GONE;
-    }
-    if (tri_unlikely((word & TRI_DRAIN) && h->until_drain && !h->shut)) {
-        h->shut = true;
-        (void)tri_mpsc_shut(box_of(h), 0);
-    }
-    if (tri_unlikely(h->outbox != NULL)) {
-        enum step s = outbox_flush(h);
-
-        if (s != GO_ON || h->outbox)
-            return s;
-    }
-    r = next(h, m);
-    if (r == 0)
-        return deliver(w, h, m);
-    if (r == -EPIPE && (h->shut || !h->has_timer)) { /* a drain does not wait for a timer */
-        end(w, h, 0);
-        return GONE;
-    }
-    return sleep_on_mailbox(h, r == -EPIPE);
-}
-
-static void handler_run(struct tri_worker *w, struct tri_actor *a)
-{
-    struct tri_handler *h = handler_of(a);
-
-    if (h->timer_due)
-        unpin(w, h);
-    if (h->armed) {
-        tri_mpsc_rx_disarm(box_of(h));
-        h->armed = false;
-    }
-    for (unsigned n = 0; n < SLICE; n++) {
-        if (turn(w, h) != GO_ON)
-            return;
-        if (h->armed) { /* it did not sleep after all */
-            tri_mpsc_rx_disarm(box_of(h));
-            h->armed = false;
-        }
-    }
-    tri_worker_ready(a); /* the slice is over: behind the others */
-}
-
-static void timer_fired(struct tri_timer *timer)
-{
-    struct tri_handler *h =
-        (struct tri_handler *)(void *)((char *)timer - offsetof(struct tri_handler, timer));
-
-    h->timer_due = true; /* and pinned until it has run: it may be queued here already */
-    tri_wake(&h->a.wakee);
+    tri_handler_put(record_start(box));
 }
 
 /* ---- the public functions ---- */
 
 static void hooks_set(void)
 {
-    static const struct tri_handler_fns fns = { handler_run, timer_fired, name_of, space_of };
+    static const struct tri_handler_fns fns = { tri_handler_run, tri_handler_timer_fired,
+                                                name_of, tri_handler_space };
 
     tri_worker_set_handler_fns(&fns);
     tri_mpsc_set_release_fn(release);
 }
 
-static struct tri_handler *handler_new(const struct tri_handler_type *type, void *self,
-                                       const struct tr_handler_opts *opts)
+/* What the mailbox is to be. */
+static struct tr_mpsc_opts box_opts(const struct tr_handler_opts *o)
 {
-    size_t capacity = opts && opts->capacity ? opts->capacity : CAPACITY;
-    size_t state_at = align_up(BOX_AT + tri_mpsc_size(&type->message, capacity), type->self_align);
+    struct tr_mpsc_opts box = { .capacity = CAPACITY };
+
+    if (!o)
+        return box;
+    if (o->capacity > 0)
+        box.capacity = o->capacity;
+    box.overflow = o->overflow;
+    box.same = o->same;
+    box.n_urgent = o->n_urgent;
+    return box;
+}
+
+/* It needs more than a plain mailbox has, or a ring of its own. */
+static bool is_able(const struct tri_handler_type *type, const struct tr_handler_opts *o,
+                    const struct tr_mpsc_opts *box)
+{
+    return o && ((o->flags & TR_HANDLER_PERMITS) || box->overflow != TR_OVERFLOW_WAIT ||
+                 box->n_urgent > 0 || box->capacity == TR_UNBOUNDED ||
+                 tri_mpsc_size(&type->message, box->capacity) > TRI_HANDLER_BYTES_MAX / 2);
+}
+
+/* A record in which everything has its place, and the mailbox is made. */
+static struct tri_handler *place(const struct tri_handler_type *type, bool named, bool able,
+                                 const struct tr_mpsc_opts *box)
+{
+    size_t box_bytes = able ? tri_mpsc_able_size(&type->message, box)
+                            : tri_mpsc_size(&type->message, box->capacity);
+    size_t state_at = align_up(TRI_BOX_AT + box_bytes, type->self_align);
     size_t timer_at = align_up(state_at + type->self_size, type->message.align);
-    size_t name_at = align_up(timer_at + type->message.size, sizeof(char *));
+    size_t end = timer_at + type->message.size;
     struct tri_handler *h =
-        record_get(opts && opts->name ? name_at + sizeof(char *) : timer_at + type->message.size);
+        tri_handler_get(named ? align_up(end, sizeof(char *)) + sizeof(char *) : end);
 
     if (!h)
         return NULL;
+    /* relaxed: published with the scope's list and the queue. */
+    atomic_store_explicit(&h->a.wakee.word, TRI_READY, memory_order_relaxed);
     h->state_at = (uint16_t)state_at;
     h->timer_message_at = (uint16_t)timer_at;
+    h->named = named;
+    if (!able)
+        (void)tri_mpsc_init_at(tri_handler_box(h), &type->message, box->capacity);
+    else if (tri_mpsc_init_able_at(tri_handler_box(h), &type->message, box) < 0) {
+        tri_handler_put(h);
+        return NULL;
+    }
+    return h;
+}
+
+static struct tri_handler *handler_new(const struct tri_handler_type *type, void *self,
+                                       const struct tr_handler_opts *opts,
+                                       const struct tr_mpsc_opts *box)
+{
+    struct tri_handler *h = place(type, opts && opts->name, is_able(type, opts, box), box);
+
+    if (!h)
+        return NULL;
     h->outbox = NULL;
     h->timer.links.next = NULL;
     h->timer.owner = TRI_KIND_HANDLER;
@@ -460,13 +130,9 @@ static struct tri_handler *handler_new(const struct tri_handler_type *type, void
     h->until_drain = opts && (opts->flags & TR_HANDLER_UNTIL_DRAIN);
     atomic_store_explicit(&h->a.wakee.kind, TRI_KIND_HANDLER, memory_order_relaxed); /* as below */
     h->a.wakee.pinned = false;
-    h->named = opts && opts->name;
     if (h->named)
-        memcpy((char *)h + name_at, &opts->name, sizeof opts->name);
-    /* relaxed: published with the scope's list and the queue. */
-    atomic_store_explicit(&h->a.wakee.word, TRI_READY, memory_order_relaxed);
-    (void)tri_mpsc_init_at(box_of(h), &type->message, capacity);
-    memcpy(state_of(h), self, type->self_size);
+        memcpy(name_place(h), &opts->name, sizeof opts->name);
+    memcpy(tri_handler_state(h), self, type->self_size);
     memset(self, 0, type->self_size);
     return h;
 }
@@ -485,12 +151,13 @@ int tr_handler_spawn(tr_scope *scope, const struct tri_handler_type *type, void 
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     const void *pc = __builtin_return_address(0);
+    const struct tr_mpsc_opts box = box_opts(opts);
     struct tri_worker *w = tri_worker_self();
     struct tri_handler *h;
     tr_mpsc_tx tx;
     int r;
 
-    if (!scope || !self || (opts && opts->capacity > (size_t)1 << 31))
+    if (!scope || !self || !tri_mpsc_opts_are_valid(&box))
         return refuse(type, self, -EINVAL);
     if (tri_unlikely(!w) && tri_is_forked())
         return refuse(type, self, -EOWNERDEAD);
@@ -498,14 +165,14 @@ int tr_handler_spawn(tr_scope *scope, const struct tri_handler_type *type, void 
     r = tri_scope_use(scope);
     if (r < 0)
         return refuse(type, self, r);
-    h = handler_new(type, self, opts);
+    h = handler_new(type, self, opts, &box);
     if (!h)
         return refuse(type, self, -ENOMEM);
     h->a.spawn_pc = pc;
-    tx = (tr_mpsc_tx){ .chan = box_of(h) };
+    tx = (tr_mpsc_tx){ .chan = tri_handler_box(h) };
     r = tri_scope_add(scope->impl, &h->a);
     if (r < 0) {
-        type->drop_self(state_of(h));
+        type->drop_self(tri_handler_state(h));
         tr_mpsc_rx_close(&(tr_mpsc_rx){ tx.chan });
         tr_mpsc_tx_close(&tx);
         return r;
@@ -528,7 +195,7 @@ static struct tri_handler *running(void)
     /* The drop of a task that never ran looks like a handler, too: tri_task_discard(). */
     if (!w || !w->handler || tri_wakee_kind(&w->handler->wakee) != TRI_KIND_HANDLER)
         return NULL;
-    return handler_of(w->handler)->refuses ? NULL : handler_of(w->handler);
+    return tri_handler_of(w->handler)->refuses ? NULL : tri_handler_of(w->handler);
 }
 
 static int refuse_stranger(const char *what)
@@ -542,7 +209,7 @@ static int refuse_stranger(const char *what)
 int tr_handler_post(tr_mpsc_tx *to, void *m)
 {
     struct tri_handler *h = running();
-    struct outbox *o;
+    struct tri_outbox *o;
     int r;
 
     if (!h)
@@ -550,7 +217,7 @@ int tr_handler_post(tr_mpsc_tx *to, void *m)
     r = tr_mpsc_try_send(to, m);
     if (r != -EAGAIN || h->outbox)
         return r;
-    if (to->chan == box_of(h))
+    if (to->chan == tri_handler_box(h))
         return -EDEADLK; /* only we could make room, and with a full outbox we would not */
     o = tri_mem_alloc(sizeof *o);
     if (!o)
@@ -569,17 +236,17 @@ int tr_handler_timer(const struct tri_handler_type *type, tr_time at, void *m)
     struct tri_handler *h = running();
     struct tri_worker *w = tri_worker_self();
 
-    if (!h || type_of(h) != type)
+    if (!h || tri_handler_type(h) != type)
         return refuse_stranger("a handler's timer form");
     at &= ~TR_DRAIN_BIT;
     if (at < TR_NEVER && !m)
         return -EINVAL;
     if (at < TR_NEVER && tri_runq_reserve(&w->own) < 0)
         return -ENOMEM;
-    timer_discard(w, h);
+    tri_handler_timer_discard(w, h);
     if (at >= TR_NEVER)
         return 0;
-    memcpy(timer_message_of(h), m, type->message.size);
+    memcpy(tri_handler_timer_message(h), m, type->message.size);
     memset(m, 0, type->message.size);
     h->has_timer = true;
     h->a.wakee.pinned = true; /* until it has fired and the handler runs */

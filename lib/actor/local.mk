@@ -1,7 +1,9 @@
 libtroupe_la_SOURCES += \
     lib/actor/conductor.c lib/actor/conductor.h \
     lib/actor/fork.c \
-    lib/actor/handler.c \
+    lib/actor/handler.c lib/actor/handler.h \
+    lib/actor/handler_record.c \
+    lib/actor/handler_run.c \
     lib/actor/level_watch.c \
     lib/actor/main.c \
     lib/actor/quota.c lib/actor/quota.h \

@@ -18,6 +18,7 @@ enum {
     APART_FROM = 16, /* capacity from which the two sides get lines of their own */
     CELLS_INSIDE_MAX =
         64 * 1024, /* a larger ring is one of its own: untouched pages are free */
+    CELLS_EMBEDDED_MAX = 2 * 1024, /* the same of an able mailbox, whose record is small */
 };
 
 static const size_t capacity_max = (size_t)1 << 31;
@@ -28,7 +29,12 @@ struct layout {
     size_t payload_at, stride, n_cell;
 };
 
-enum layout_kind { EMBEDDED, COMPACT, APART };
+enum layout_kind {
+    EMBEDDED, /* a plain mailbox: without struct tri_mpsc_more, and a ring in place */
+    ABLE,     /* a mailbox that can be all that a channel can */
+    COMPACT,
+    APART,
+};
 
 static struct layout layout(const struct tri_type *type, size_t capacity, enum layout_kind kind)
 {
@@ -48,7 +54,9 @@ static struct layout layout(const struct tri_type *type, size_t capacity, enum l
                    "before the senders' line");
     /* These offsets keep the sides on different lines wherever the allocation begins. */
     l.tx_at = apart ? 2 * CACHE_LINE : end;
-    l.rx_at = apart ? 3 * CACHE_LINE : l.tx_at + offsetof(struct tri_mpsc_tx_side, head_seen);
+    l.rx_at = apart          ? 3 * CACHE_LINE
+              : kind == ABLE ? l.tx_at + sizeof(struct tri_mpsc_tx_side)
+                             : l.tx_at + offsetof(struct tri_mpsc_tx_side, head_seen);
     l.cells_at = apart ? 4 * CACHE_LINE : l.rx_at + sizeof(struct tri_mpsc_rx_side);
     l.cells_at = (l.cells_at + l.payload_at - 1) / l.payload_at * l.payload_at;
     return l;
@@ -108,21 +116,28 @@ struct tri_mpsc *tri_mpsc_init_at(void *mem, const struct tri_type *type, size_t
     return c;
 }
 
-/* Both sides are gone. */
-static void release(struct tri_mpsc *c)
+/* What it has beside its own memory. */
+static void free_parts(struct tri_mpsc *c)
 {
-    if (c->embedded) {
-        /* relaxed: see tri_mpsc_set_release_fn(). */
-        atomic_load_explicit(&release_fn, memory_order_relaxed)(c);
+    if (c->more_at == 0)
         return;
-    }
     free(tri_mpsc_more(c)->lane);
     tri_served_put(tri_mpsc_served(c));
     if (c->capacity == 0)
         tri_blocks_fini(c);
     else if (c->own_cells)
         free(c->cells);
-    free(c);
+}
+
+/* Both sides are gone. */
+static void release(struct tri_mpsc *c)
+{
+    free_parts(c);
+    if (c->embedded)
+        /* relaxed: see tri_mpsc_set_release_fn(). */
+        atomic_load_explicit(&release_fn, memory_order_relaxed)(c);
+    else
+        free(c);
 }
 
 static struct tri_mpsc *new_ring(const struct tri_type *type, size_t capacity)
@@ -158,7 +173,7 @@ static struct tri_mpsc *new_unbounded(const struct tri_type *type)
     return NULL;
 }
 
-static bool is_valid(const struct tr_mpsc_opts *o)
+bool tri_mpsc_opts_are_valid(const struct tr_mpsc_opts *o)
 {
     if (o->capacity == 0 || o->overflow > TR_OVERFLOW_CONFLATE ||
         (o->overflow == TR_OVERFLOW_CONFLATE) != (o->same != NULL))
@@ -182,12 +197,65 @@ static int apply(struct tri_mpsc *c, const struct tr_mpsc_opts *o)
     return o->n_urgent > 0 ? tri_lane_init(c, o->n_urgent) : 0;
 }
 
+/* ---- an able mailbox ---- */
+
+/* The bytes of its ring, if it has one in place. */
+static size_t able_ring(const struct layout *l, const struct tr_mpsc_opts *o)
+{
+    const size_t bytes = l->n_cell * l->stride;
+
+    return o->capacity == TR_UNBOUNDED || bytes > CELLS_EMBEDDED_MAX ? 0 : bytes;
+}
+
+static struct layout able_layout(const struct tri_type *type, const struct tr_mpsc_opts *o)
+{
+    return layout(type, o->capacity == TR_UNBOUNDED ? 1 : o->capacity, ABLE);
+}
+
+size_t tri_mpsc_able_size(const struct tri_type *type, const struct tr_mpsc_opts *opts)
+{
+    const struct layout l = able_layout(type, opts);
+
+    return l.cells_at + able_ring(&l, opts);
+}
+
+static int init_queue(struct tri_mpsc *c, const struct tr_mpsc_opts *o, const struct layout *l)
+{
+    const bool inside = able_ring(l, o) > 0;
+
+    if (o->capacity == TR_UNBOUNDED)
+        return tri_blocks_init(c);
+    init_ring(c, o->capacity, l,
+              inside ? (char *)c + l->cells_at : tri_mem_alloc(l->n_cell * l->stride));
+    c->own_cells = !inside;
+    return c->cells ? 0 : -ENOMEM;
+}
+
+int tri_mpsc_init_able_at(void *mem, const struct tri_type *type, const struct tr_mpsc_opts *opts)
+{
+    const struct layout l = able_layout(type, opts);
+    struct tri_mpsc *c = mem;
+
+    memset(mem, 0, l.cells_at + able_ring(&l, opts));
+    init(c, type, ABLE, &l);
+    c->embedded = true;
+    if (init_queue(c, opts, &l) < 0)
+        return -ENOMEM;
+    if (apply(c, opts) == 0)
+        return 0;
+    free_parts(c);
+    return -ENOMEM;
+}
+
+/* ---- channels ---- */
+
 int tr_mpsc_new_with(const struct tri_type *type, const struct tr_mpsc_opts *opts,
                      tr_mpsc_tx *ret_tx, tr_mpsc_rx *ret_rx)
 {
     struct tri_mpsc *c;
 
-    if (!tri_type_is_valid(type) || !ret_tx || !ret_rx || !opts || !is_valid(opts))
+    if (!tri_type_is_valid(type) || !ret_tx || !ret_rx || !opts ||
+        !tri_mpsc_opts_are_valid(opts))
         return -EINVAL;
     c = opts->capacity == TR_UNBOUNDED ? new_unbounded(type) : new_ring(type, opts->capacity);
     if (!c)

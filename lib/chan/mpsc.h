@@ -39,8 +39,9 @@
  * senders (a copy of 256 bytes at most). The lock is for waiting senders and for shutting.
  *
  * Reclamation: the channel belongs to its ends, two counts: n_tx senders and permits, and n_ref,
- * one for all of those together, one for the receiver, and REF_WEAK for each weak end. An end that is in a call holds the memory. Wakees
- * outlive everything (wakee.h), so a wake may come after its reason.
+ * one for all of those together, one for the receiver, and REF_WEAK for each weak end. An end that
+ * is in a call holds the memory. Wakees outlive everything (wakee.h), so a wake may come after its
+ * reason.
  */
 #ifndef TRI_CHAN_MPSC_H
 #define TRI_CHAN_MPSC_H
@@ -88,7 +89,7 @@ struct tri_mpsc_rx_side {
     _Atomic(struct tri_wakee *) wakee;
 };
 
-/* What a channel has beside its queue, unless it is a handler's mailbox. */
+/* What a channel has beside its queue, unless it is a plain mailbox of a handler. */
 struct tri_mpsc_more {
     uint32_t n_reserved; /* places held by permits; under the lock. 0: no TX_PERMITS */
     uint8_t overflow;    /* enum tr_overflow; constant */
@@ -237,6 +238,14 @@ size_t tri_mpsc_size(const struct tri_type *type, size_t capacity);
  */
 struct tri_mpsc *tri_mpsc_init_at(void *mem, const struct tri_type *type, size_t capacity);
 void tri_mpsc_set_release_fn(void (*fn)(struct tri_mpsc *c));
+
+/*
+ * The same for a mailbox with a policy, an urgent lane, permits, without a bound, or with a large
+ * ring; what does not fit is allocated beside it.  Returns 0, -ENOMEM: nothing is left to release.
+ */
+size_t tri_mpsc_able_size(const struct tri_type *type, const struct tr_mpsc_opts *opts);
+int tri_mpsc_init_able_at(void *mem, const struct tri_type *type, const struct tr_mpsc_opts *opts);
+bool tri_mpsc_opts_are_valid(const struct tr_mpsc_opts *o);
 
 /* Takes the oldest message. Returns: 0; -EAGAIN; -EPIPE as tr_mpsc_recv(). Never sleeps. */
 int tri_mpsc_poll(struct tri_mpsc *c, void *ret_m);

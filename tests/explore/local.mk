@@ -64,7 +64,7 @@ tests_explore_libexplored_la_SOURCES = \
     tests/explore/case_task.c \
     tests/explore/case_watch.c \
     tests/explore/world.c tests/explore/world.h \
-    lib/actor/handler.c \
+    lib/actor/handler.c lib/actor/handler_record.c lib/actor/handler_run.c \
     lib/base/futex.c \
     lib/base/membarrier.c \
     lib/base/wheel.c \

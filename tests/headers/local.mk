@@ -4,5 +4,6 @@
 EXTRA_DIST += tests/headers/misuse.c tests/headers/use_ask.c tests/headers/use_broadcast.c
 EXTRA_DIST += tests/headers/use_group.c
 EXTRA_DIST += tests/headers/use_local.c
+EXTRA_DIST += tests/headers/use_handler.c
 EXTRA_DIST += tests/headers/use_mpsc.c tests/headers/use_version.c
 EXTRA_DIST += tests/headers/use_oneshot.c tests/headers/use_watch.c
