@@ -5,3 +5,4 @@ EXTRA_DIST += tests/headers/misuse.c tests/headers/use_ask.c tests/headers/use_b
 EXTRA_DIST += tests/headers/use_group.c
 EXTRA_DIST += tests/headers/use_local.c
 EXTRA_DIST += tests/headers/use_mpsc.c tests/headers/use_version.c
+EXTRA_DIST += tests/headers/use_tracker.c
