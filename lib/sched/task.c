@@ -87,8 +87,7 @@ void tri_task_unref(struct tri_task *t)
         atomic_fetch_sub_explicit(&t->n_ref, 1, memory_order_acq_rel) != 1)
         return;
     if (tri_unlikely(t->untold))
-        tri_tell(TR_EVENT_FAILED, "task '%s' #%u failed, and nobody joined it: %s", t->name,
-                 t->a.slab_index, tr_strerror(t->result));
+        tri_scope_tell_failure(&t->a, "failed, and nobody joined it", t->result);
     record_put(t);
 }
 

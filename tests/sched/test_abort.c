@@ -257,6 +257,29 @@ STEP_TEST(abort, a_failure_that_nobody_can_join_is_told_at_once_whoever_could_ab
     check_eq(n_told[TR_EVENT_FAILED], 1);
 }
 
+STEP_TEST(abort, what_is_told_of_a_failure_is_name_number_reason_and_the_place_of_the_spawn)
+{
+    struct arg a = { fail, NULL };
+    char wanted[100];
+    unsigned number;
+
+    for (int watched = 0; watched < 2; watched++) {
+        tr_task t = { NULL };
+
+        need_eq(job_spawn(root, &a, &(struct tr_task_opts){ .name = "broken", .ret_task = &t }), 0);
+        number = t.rec->a.slab_index;
+        if (!watched)
+            tr_task_close(&t);
+        need_eq(tr_scope_join(root, TR_NEVER), 0);
+        tr_task_close(&t);
+        snprintf(wanted, sizeof wanted, "task 'broken' #%u failed%s: Input/output error; spawned at ",
+                 number, watched ? ", and nobody joined it" : "");
+        check(strncmp(told, wanted, strlen(wanted)) == 0, "%s", told);
+        check(strstr(told, "test_abort+0x"), "%s", told);
+        a = (struct arg){ fail, NULL };
+    }
+}
+
 STEP_TEST(abort, a_failure_whose_handle_closes_is_told_when_the_last_aborter_has_gone)
 {
     tr_task t = start(root, fail, NULL);

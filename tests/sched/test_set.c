@@ -7,7 +7,9 @@
 
 #include <pthread.h>
 
+#include "mem/alloc.h"
 #include "sched/kit.h"
+#include "sched/scope.h"
 
 TR_SUITE(set, .init = kit_listen, .timeout = 30);
 
@@ -159,4 +161,106 @@ static int ended_under_wakes(tr_scope *root, void *arg)
 TR_TEST(set, its_end_drops_all_on_its_thread_while_others_wake_them)
 {
     on_one_thread(ended_under_wakes);
+}
+
+/* ---- members of any kind, and of others ---- */
+
+struct number {
+    int n;
+};
+TR_TASK(number, struct number, tr_nodrop);
+
+static int number(struct number *n)
+{
+    return n->n;
+}
+
+struct line {
+    char *to;
+    const char *text;
+};
+TR_TASK(line, struct line, tr_nodrop);
+
+static int line(struct line *l)
+{
+    strcpy(l->to, l->text);
+    return (int)strlen(l->text);
+}
+
+STEP_TEST(set, one_holds_tasks_of_different_types_and_tells_them_apart)
+{
+    const struct tr_scope_opts keeps = { .policy = TR_POLICY_COLLECT, .keep = TR_KEEP_ALL };
+    tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(&keeps);
+    char text[8] = "";
+    struct number n = { 7 };
+    struct line l = { text, "seven" };
+    tr_ended e;
+
+    need_eq(number_spawn(&s, &n, NULL), 0);
+    need_eq(line_spawn(&s, &l, NULL), 0);
+    for (int i = 0; i < 2; i++) {
+        need_eq(tr_scope_next(&s, TR_NEVER, &e), 1);
+        check_eq(e.result, strcmp(e.name, "number") == 0 ? 7 : 5);
+    }
+    check_str(text, "seven");
+}
+
+STEP_TEST(set, a_task_of_an_outer_scope_outlives_the_inner_one)
+{
+    struct arg a = { true, true, NULL, 0 }, b = { true, true, NULL, 0 };
+    tr_task outer = { NULL };
+
+    {
+        tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
+
+        need_eq(member_spawn(&s, &a, NULL), 0);
+        need_eq(member_spawn(root, &b, &(struct tr_task_opts){ .ret_task = &outer }), 0);
+        step_until(atomic_load(&n_ran) == 2);
+    }
+    check_eq(atomic_load(&n_dropped), 1, "a scope does not end before its members");
+    check(is_parked(&outer));
+    tr_task_close(&outer);
+}
+
+STEP_TEST(set, members_go_on_while_their_owner_waits_for_something_else)
+{
+    const struct tr_scope_opts keeps = { .policy = TR_POLICY_COLLECT, .keep = TR_KEEP_ALL };
+    tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(&keeps);
+    tr_notify never = TR_NOTIFY_INIT;
+
+    for (int i = 0; i < N; i++) {
+        struct number n = { i };
+
+        need_eq(number_spawn(&s, &n, NULL), 0);
+    }
+    check_eq(tr_notify_wait(&never, tr_after(TR_MS(20))), -ETIMEDOUT);
+    check_eq(tr_scope_len(&s), 0);
+    check_eq(tr_scope_kept(&s), N);
+}
+
+STEP_TEST(set, a_wake_of_a_member_takes_no_lock_of_the_set_and_no_memory)
+{
+    enum { MANY = 10000 };
+    static tr_task t[MANY];
+    tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
+
+    for (int i = 0; i < MANY; i++) {
+        struct arg a = { true, true, NULL, 0 };
+
+        need_eq(member_spawn(&s, &a, &(struct tr_task_opts){ .ret_task = &t[i] }), 0);
+    }
+    step_until(is_parked(&t[0]) && is_parked(&t[MANY - 1]));
+    tri_lock_acquire(&s.impl->lock);
+    tri_mem_fail_at(1);
+    for (int i = 0; i < MANY; i++)
+        tri_wake(&t[i].rec->a.wakee);
+    check(!tri_mem_has_failed());
+    tri_mem_fail_at(0);
+    tri_lock_release(&s.impl->lock);
+    for (int i = MANY; i-- > 0;) { /* in any order, each in a few steps */
+        tr_task_abort(&t[i]);
+        tr_task_close(&t[i]);
+    }
+    check_eq(tr_scope_join(&s, TR_NEVER), 0);
+    check_eq(atomic_load(&n_dropped), MANY);
 }
