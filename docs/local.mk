@@ -31,6 +31,7 @@ dist_man_MANS += docs/man/tr_sock.3
 dist_man_MANS += docs/man/tr_supervise.3
 dist_man_MANS += docs/man/tr_task.3
 dist_man_MANS += docs/man/tr_time.3
+dist_man_MANS += docs/man/tr_tracker.3
 dist_man_MANS += docs/man/tr_watch.3
 script_tests += docs/man/check-man.sh
 # Their examples: compiled by make check, and compared with the pages.

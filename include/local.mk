@@ -27,6 +27,7 @@ troupe_HEADERS += include/troupe/sock.h
 troupe_HEADERS += include/troupe/supervise.h
 troupe_HEADERS += include/troupe/task.h
 troupe_HEADERS += include/troupe/time.h
+troupe_HEADERS += include/troupe/tracker.h
 troupe_HEADERS += include/troupe/types.h
 troupe_HEADERS += include/troupe/version.h
 troupe_HEADERS += include/troupe/watch.h

@@ -31,6 +31,7 @@
 #include <troupe/supervise.h>
 #include <troupe/task.h>
 #include <troupe/time.h>
+#include <troupe/tracker.h>
 #include <troupe/types.h>
 #include <troupe/version.h>
 #include <troupe/watch.h>

@@ -58,10 +58,13 @@ AM_SH_LOG_DRIVER_FLAGS = --merge --comments
 LOG_COMPILER = $(SHELL) $(top_srcdir)/tests/support/tap-run
 SH_LOG_COMPILER = $(SHELL) $(top_srcdir)/tests/support/tap-run
 EXTRA_DIST += tests/support/tap-run
+# "yes" if no program is missing, as in make check TESTS=...
+TR_COMPLETE = $(if $(filter-out $(TEST_LOGS),$(addsuffix .log,$(unit_tests) $(stress_tests))),,yes)
 AM_TESTS_ENVIRONMENT = \
     top_srcdir='$(abs_top_srcdir)'; top_builddir='$(abs_top_builddir)'; export top_srcdir top_builddir; \
     TR_HARNESS='$(TR_HARNESS)'; TR_SANITIZER='$(TR_SANITIZER)'; export TR_HARNESS TR_SANITIZER; \
     TR_HEADERS='$(include_HEADERS) $(troupe_HEADERS)'; export TR_HEADERS; \
+    TR_TEST_LOGS='$(TEST_LOGS)'; TR_COMPLETE='$(TR_COMPLETE)'; export TR_TEST_LOGS TR_COMPLETE; \
     VALGRIND='$(VALGRIND)'; export VALGRIND; \
     ASAN_OPTIONS=detect_stack_use_after_return=1:$${ASAN_OPTIONS}; export ASAN_OPTIONS; \
     UBSAN_OPTIONS=print_stacktrace=1:$${UBSAN_OPTIONS}; export UBSAN_OPTIONS; \

@@ -1,9 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # semantics.md is true: no number is there twice, each has its proof, its reason or is listed as open,
-# and each test that is named is in its source and in a program that make check runs.
+# and each test that is named is in its source and in a program that make check runs. Within make
+# check, where it comes after the others, each of them has run and passed.
 set -eu
 cd "${top_srcdir:-$(dirname "$0")/../..}"
+: "${TR_TEST_LOGS:=}" "${TR_COMPLETE:=}" "${TR_SANITIZER:=}" # see tests/local.mk
 page=docs/design/semantics.md
 n=0
 
@@ -24,10 +26,10 @@ numbers()
 {
     awk -F ' *[|] *' '
     /^## / { open = $0 == "## Open" }
-    /^\| [A-Z]+-[0-9]+ \|/ {
+    /^\| [A-Z]+-D?[0-9]+ \|/ {
         print $2, $4 ~ /^different on purpose: ./ ? "different" : $4 ~ /^`tests\// ? "proven" : "nothing"
     }
-    open && /^- [A-Z]+-[0-9]+: ./ { sub(/^- /, ""); sub(/:.*/, ""); print $0, "open" }' "$page"
+    open && /^- [A-Z]+-D?[0-9]+: ./ { sub(/^- /, ""); sub(/:.*/, ""); print $0, "open" }' "$page"
 }
 
 # The tests it names: "path suite::name", or "path" alone.
@@ -77,9 +79,40 @@ not_in()
         !($0 in there)'
 }
 
+# The programs that are named and whose logs, of this make check, are those of $TR_TEST_LOGS; or, with
+# "not", the others that it should have run.
+logged()
+{
+    named | sed 's/\.c.*//' | sort -u | awk -v logs="$TR_TEST_LOGS" -v other="${1:-}" '
+        BEGIN { n = split(logs, log_, " "); for (i = 1; i <= n; i++) there[log_[i]] = 1 }
+        (($0 ".log") in there) != (other == "not")'
+}
+
+# What has run and passed of the programs in $TR_TEST_LOGS, as named() prints it.
+passed()
+{
+    for program in $(logged); do
+        grep -q '^:test-result: PASS' "$top_builddir/$program.trs" &&
+            ! grep -qE '^:test-result: (FAIL|ERROR|XPASS)' "$top_builddir/$program.trs" &&
+            echo "$program.c"
+        sed -n -E "/# *SKIP/d; s|^ok( [0-9]+)? - ([a-z_0-9]+::[a-zA-Z_0-9]+)( .*)?\$|$program.c \\2|p" \
+            "$top_builddir/$program.log"
+    done
+}
+
+# Of $1, "statements" or "notes", how many are $2.
 count()
 {
-    numbers | grep -c " $1\$" || :
+    if [ "$1" = notes ]; then
+        numbers | grep -cE -- "-D[0-9]+ $2\$" || :
+    else
+        numbers | grep -cE -- "-[0-9]+ $2\$" || :
+    fi
+}
+
+counts()
+{
+    echo "$(count "$1" proven) proven, $(count "$1" different) different on purpose, $(count "$1" open) open"
 }
 
 report "there are numbers, and tests" \
@@ -89,5 +122,19 @@ report "each number has a test, a reason, or is open" "$(numbers | grep ' nothin
 report "each test that is named is there" "$(named | not_in "$(tests_there)")"
 report "make check runs each program that is named" \
     "$(named | sed 's/\.c.*//' | sort -u | not_in "$(programs)")"
-echo "# $(count proven) proven, $(count different) different on purpose, $(count open) open"
+
+if [ -z "$TR_TEST_LOGS" ]; then
+    report "each test that is named has run and passed # SKIP not within make check" ""
+else
+    found=$(passed)
+    report "each test that is named has run and passed" \
+        "$(for program in $(logged); do named | grep -E "^$program\.c( |\$)"; done | not_in "$found")"
+    echo "# $(echo "$found" | grep -c :: || :) tests of $(logged | wc -l) programs that are named have passed"
+fi
+# Under ThreadSanitizer some programs cannot run, and whoever calls for a few tests gets these.
+if [ "$TR_COMPLETE" = yes ] && [ "$TR_SANITIZER" != thread ]; then
+    report "each program that is named has run" "$(logged not)"
+fi
+echo "# statements: $(counts statements)"
+echo "# notes on design: $(counts notes)"
 echo "1..$n"

@@ -352,6 +352,40 @@ static int fetch_slot(struct page *p)            /* four at a time */
     return fetch_now(p);
 }
 
+/* ---- tr_tracker(3) ---- */
+
+static tr_tracker guests = TR_TRACKER_INIT;
+
+struct visit { tr_member member; };
+static void visit_drop(struct visit *v) { tr_member_leave(&v->member); }
+TR_TASK(visit, struct visit, visit_drop);
+
+static int visit(struct visit *v)
+{
+    (void)v;
+    return 0;
+}
+
+static int admit(tr_scope *anywhere)
+{
+    struct visit v = { tr_tracker_enter(&guests) };
+
+    return visit_spawn(anywhere, &v, NULL);
+}
+
+int party(tr_scope *root);
+static int see_them_off(void)
+{
+    return tr_tracker_join(&guests, tr_after(TR_S(3)));
+}
+
+int party(tr_scope *root)
+{
+    int r = admit(root);
+
+    return r < 0 ? r : see_them_off();
+}
+
 /* ---- tr_group(3) ---- */
 
 struct page_id { unsigned n; };

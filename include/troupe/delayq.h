@@ -39,6 +39,8 @@ TR_API TR_CHECK int tr_delayq_next(tr_delayq *q, tr_time deadline, void *ret_val
 TR_API TR_CHECK int tr_delayq_try_next(tr_delayq *q, void *ret_value);
 TR_API TR_CHECK int tr_delayq_blocking_next(tr_delayq *q, tr_time deadline, void *ret_value);
 TR_API tr_arm tr_delayq_next_arm(tr_delayq *q, void *ret_value);
+TR_API TR_CHECK int tr_delayq_next_left(tr_delayq *q, tr_time deadline, void *ret_value);
+TR_API tr_arm tr_delayq_next_left_arm(tr_delayq *q, void *ret_value);
 TR_API size_t tr_delayq_len(tr_delayq *q);
 TR_API void tr_delayq_clear(tr_delayq *q);
 TR_API void tr_delayq_free(tr_delayq *q);
@@ -61,6 +63,8 @@ TR_API void tr_delayq_free(tr_delayq *q);
  *   Returns:  0: *v is yours.  -EAGAIN: none is due (try).  -ETIMEDOUT, -ECANCELED, -ESHUTDOWN:
  *   nothing was taken.  -EPERM.
  * name_next_arm(&q, &v): the same as an arm of tr_select().
+ * name_next_left(&q, deadline, &v), name_next_left_arm(&q, &v): the same of those that are left:
+ *   1: *v is yours.  0: the queue is empty, now or since the wait began; more may be inserted.
  * name_len(&q): the values in it, due or not.
  * name_clear(&q): drops every value that is in it now; their keys are stale. The memory stays,
  *   for as many values as were ever in it at once, until name_free(&q), which drops what is left.
@@ -112,6 +116,15 @@ TR_API void tr_delayq_free(tr_delayq *q);
     TR_GENERATED tr_arm name##_next_arm(name *tri_q, type *tri_ret_value)                      \
     {                                                                                          \
         return tr_delayq_next_arm(tri_q ? &tri_q->q : NULL, tri_ret_value);                    \
+    }                                                                                          \
+    TR_GENERATED TR_CHECK int name##_next_left(name *tri_q, tr_time tri_deadline,              \
+                                               type *tri_ret_value)                            \
+    {                                                                                          \
+        return tr_delayq_next_left(&tri_q->q, tri_deadline, tri_ret_value);                    \
+    }                                                                                          \
+    TR_GENERATED tr_arm name##_next_left_arm(name *tri_q, type *tri_ret_value)                 \
+    {                                                                                          \
+        return tr_delayq_next_left_arm(tri_q ? &tri_q->q : NULL, tri_ret_value);               \
     }                                                                                          \
     TR_GENERATED size_t name##_len(name *tri_q)                                                \
     {                                                                                          \

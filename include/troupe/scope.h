@@ -87,6 +87,12 @@ typedef struct tr_ended {
 } tr_ended;
 
 /*
+ * Writes it out, "task 'fetch' #12 was cancelled", "... failed: peer closed (EPIPE)" or "... ended
+ * with 0", as snprintf() does. The number is that of the reports.
+ */
+TR_API int tr_ended_text(const tr_ended *e, size_t size, char *ret_text);
+
+/*
  * Waits for the next task to end, and takes its result: in the order of their ends, each once.
  * For a scope that keeps results. Handlers end without a result.
  * Returns:  1: *@ret_ended is it.  0: no child is left, and no result; more may be spawned.
@@ -135,6 +141,27 @@ TR_API int tr_scope_drain(tr_scope *s, tr_time deadline);
  * that has not started never starts. Does not wait.  Callers: anybody who may use the scope.
  */
 TR_API void tr_scope_cancel(tr_scope *s);
+
+/*
+ * A guard cancels the scope when it is released, unless it was disarmed: for a part of the work
+ * whose failure is that of all of it.
+ *
+ *     tr_scope_guard g TR_CLEANUP(tr_scope_guard_release) = { &scope };
+ */
+typedef struct tr_scope_guard {
+    tr_scope *scope;
+} tr_scope_guard;
+
+static inline void tr_scope_guard_disarm(tr_scope_guard *g)
+{
+    g->scope = NULL;
+}
+
+static inline void tr_scope_guard_release(tr_scope_guard *g)
+{
+    tr_scope_cancel(g->scope);
+    g->scope = NULL;
+}
 
 /*
  * Cancels and joins; the scope is then empty and can be used again. The join is not cut short

@@ -116,10 +116,38 @@ TR_API tr_id tr_task_id(const tr_task *t);
 /* Lets go of the handle; the task goes on in its scope. */
 TR_API void tr_task_close(tr_task *t);
 
+/* Aborts the task and lets go of it; an empty handle: nothing. For TR_CLEANUP. */
+TR_API void tr_task_abandon(tr_task *t);
+
+/*
+ * Others may hold aborters, any number: they cannot join, and closing one aborts nothing. While
+ * one is open the task's record stays, and a failure that nobody joined is told when the last of
+ * these and of the handle has gone. An empty one does nothing, and has no id.
+ */
+typedef struct tr_aborter {
+    struct tri_task *rec;
+} tr_aborter;
+
+TR_API tr_aborter tr_task_aborter(const tr_task *t);
+TR_API tr_aborter tr_aborter_clone(const tr_aborter *a);
+TR_API void tr_aborter_abort(const tr_aborter *a);
+TR_API bool tr_aborter_is_finished(const tr_aborter *a);
+TR_API tr_id tr_aborter_id(const tr_aborter *a);
+TR_API void tr_aborter_close(tr_aborter *a);
+
 /* ---- inside a task ---- */
 
 /* Lets the others run. Returns: 0, -ECANCELED, -EPERM outside a task. */
 TR_API int tr_yield(void);
+
+/*
+ * In a long computation, now and then: counts as one operation of the slice, and lets the others
+ * run when that is over, which tr_slice_left() says in advance. Outside of a task both do nothing
+ * and return 0.
+ * Returns: 0, -ECANCELED.
+ */
+TR_API int tr_tick(void);
+TR_API int tr_slice_left(void);
 
 /* Waits until @deadline. Returns: 0 then; -ECANCELED, -ESHUTDOWN before it; -EPERM. */
 TR_API int tr_sleep(tr_time deadline);

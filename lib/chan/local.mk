@@ -13,6 +13,7 @@ libtroupe_la_SOURCES += \
     lib/chan/mpsc.c \
     lib/chan/mpsc.h \
     lib/chan/mpsc_block.c \
+    lib/chan/mpsc_chunk.c \
     lib/chan/mpsc_end.c \
     lib/chan/mpsc_line.c \
     lib/chan/mpsc_line.h \

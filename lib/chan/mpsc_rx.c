@@ -358,26 +358,6 @@ ssize_t tr_mpsc_recv_many(tr_mpsc_rx *rx, size_t n, tr_time deadline, void *ret_
     return 1 + (ssize_t)recv_some(rx->chan, n - 1, (char *)ret_array + rx->chan->type->size);
 }
 
-ssize_t tr_mpsc_recv_chunk(tr_mpsc_rx *rx, size_t n, tr_time span, tr_time deadline,
-                           void *ret_array)
-{
-    ssize_t r = tr_mpsc_recv_many(rx, n, deadline, ret_array);
-    size_t n_taken = (size_t)r, size;
-    tr_time until;
-
-    if (r <= 0)
-        return r;
-    size = rx->chan->type->size;
-    until = tr_after(span) | (deadline & TR_DRAIN_BIT);
-    while (n_taken < n) {
-        r = tr_mpsc_recv_many(rx, n - n_taken, until, (char *)ret_array + n_taken * size);
-        if (r < 0)
-            break; /* it is time, or what ends us ends the next call too */
-        n_taken += (size_t)r;
-    }
-    return (ssize_t)n_taken;
-}
-
 /* ---- the end ---- */
 
 void tr_mpsc_rx_shut(tr_mpsc_rx *rx)

@@ -11,8 +11,8 @@
  * after it.
  *
  * No wake-up is lost: a waiter enrols under the lock and sleeps until due(), the first instant as
- * of then. Whoever makes due() earlier wakes all waiters; when it becomes later they wake, look,
- * and sleep again. So no waiter ever sleeps longer than until due(). Their wakees need no
+ * of then. Whoever makes due() earlier wakes all waiters, and so does who takes the last value, for
+ * those who want to know of it; when due() becomes later they wake, look, and sleep again. So no waiter ever sleeps longer than until due(). Their wakees need no
  * protection (wakee.h).
  */
 #include "config.h"
@@ -179,29 +179,34 @@ static void wake_and_unlock(struct tri_delayq *q)
     tri_wakes_run(&wakes);
 }
 
-/* An instant has changed, and due() was @before: wakes if it is earlier now. */
+/* due() was @before, TR_NOW if it cannot be earlier now: wakes if it is, or if no value is left. */
 static void unlock(struct tri_delayq *q, tr_time before)
 {
-    if (due(q) < before)
+    if (due(q) < before || (q->n_live == 0 && q->n_waiting > 0))
         wake_and_unlock(q);
     else
         tri_lock_release(&q->lock);
 }
 
-/* ---- the arm ---- */
+/* ---- the arms; extra[0]: an empty queue is ready, too, and the result says what it was ---- */
 
 static bool attempt(tr_arm *arm)
 {
     struct tri_delayq *q = arm->source;
     struct entry *e;
+    bool ready;
 
     tri_lock_acquire(&q->lock);
+    ready = arm->extra[0] && q->n_live == 0;
     e = first_due(q);
-    if (e)
+    if (e) {
         entry_take(q, e, arm->value);
-    tri_lock_release(&q->lock);
-    arm->result = 0;
-    return e != NULL;
+        unlock(q, TR_NOW);
+    } else {
+        tri_lock_release(&q->lock);
+    }
+    arm->result = arm->extra[0] && e ? 1 : 0;
+    return ready || e;
 }
 
 static bool enroll(tr_arm *arm, struct tri_waiter *w)
@@ -210,7 +215,7 @@ static bool enroll(tr_arm *arm, struct tri_waiter *w)
     bool enrolled;
 
     tri_lock_acquire(&q->lock); /* the look and the registration are one step */
-    enrolled = first_due(q) == NULL;
+    enrolled = first_due(q) == NULL && (!arm->extra[0] || q->n_live > 0);
     if (enrolled) {
         arm->when = due(q);
         tri_waitq_append(&q->line, w);
@@ -251,6 +256,22 @@ tr_arm tr_delayq_next_arm(tr_delayq *q, void *ret_value)
     return (tr_arm){ .ops = q && q->impl && ret_value ? &ops : NULL,
                      .source = q ? q->impl : NULL,
                      .value = ret_value };
+}
+
+tr_arm tr_delayq_next_left_arm(tr_delayq *q, void *ret_value)
+{
+    tr_arm arm = tr_delayq_next_arm(q, ret_value);
+
+    arm.extra[0] = true;
+    return arm;
+}
+
+int tr_delayq_next_left(tr_delayq *q, tr_time deadline, void *ret_value)
+{
+    tr_arm arm = tr_delayq_next_left_arm(q, ret_value);
+    int r = arm.ops ? tri_wait(&arm, deadline) : -EINVAL;
+
+    return r < 0 ? r : arm.result;
 }
 
 int tr_delayq_next(tr_delayq *q, tr_time deadline, void *ret_value)
@@ -357,7 +378,7 @@ int tr_delayq_remove(tr_delayq *queue, tr_delay_key key, void *ret_value)
     e = entry_find(q, key);
     if (e)
         entry_take(q, e, ret_value ? ret_value : value);
-    tri_lock_release(&q->lock);
+    unlock(q, TR_NOW);
     if (e && !ret_value)
         q->type->drop(value);
     return e ? 0 : -ENOENT;
@@ -407,7 +428,7 @@ static bool take_any(struct tri_delayq *q, void *ret_value)
         timers = &q->wheel.bucket[tri_wheel_first(&q->wheel)].timers;
     if (timers)
         entry_take(q, entry_of(tri_list_entry(timers->next, struct tri_timer, links)), ret_value);
-    tri_lock_release(&q->lock);
+    unlock(q, TR_NOW);
     return timers != NULL;
 }
 

@@ -62,12 +62,13 @@ struct tri_task {
     const struct tri_task_type *type;    /* constant */
     const char *name;                    /* constant */
     struct tri_wakee *_Atomic joiner;    /* who waits for the end, or TRI_TASK_ENDED */
-    atomic_uint n_ref;                   /* the execution, and each handle */
+    atomic_uint n_ref;                   /* the execution, each handle and aborter */
     int result;                          /* written before TRI_TASK_ENDED is published */
     bool spread;                         /* counted in its home's n_spread; constant */
     bool movable;                        /* constant */
     bool vital;                          /* constant */
     bool untold;                         /* failed, and nobody knows: before ENDED, then its joiner */
+    bool handled;                        /* a handle is open, which may join */
     bool uncounted;                      /* in no list of children: a root task; constant */
     _Alignas(16) char arg[TRI_ARG_INLINE]; /* the argument, or a pointer to it if it is larger */
 };

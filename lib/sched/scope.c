@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "base/log.h"
+#include "base/place.h"
 #include "sched/scope.h"
 #include "sched/task.h"
 
@@ -184,6 +185,15 @@ static bool is_kept(const struct tri_scope *s, const struct tri_actor *a, bool f
            tri_wakee_is_task(&a->wakee);
 }
 
+void tri_scope_tell_failure(const struct tri_actor *a, const char *how, int result)
+{
+    char place[TRI_PLACE_NAME + 20];
+
+    tri_tell(TR_EVENT_FAILED, "%s '%s' #%u %s: %s; spawned at %s",
+             tri_wakee_is_task(&a->wakee) ? "task" : "handler", tri_actor_name(a), a->slab_index,
+             how, tr_strerror(result), tri_place_find(a->spawn_pc, place, sizeof place));
+}
+
 static void fail(struct tri_scope *s, struct tri_actor *a, int result, bool watched)
 {
     bool first;
@@ -209,9 +219,7 @@ static void fail(struct tri_scope *s, struct tri_actor *a, int result, bool watc
     } else if (watched) {
         tri_task_of(a)->untold = true; /* told when the last handle closes, unless one joins */
     } else {
-        tri_tell(TR_EVENT_FAILED, "%s '%s' #%u failed: %s",
-                 tri_wakee_is_task(&a->wakee) ? "task" : "handler", tri_actor_name(a), a->slab_index,
-                 tr_strerror(result));
+        tri_scope_tell_failure(a, "failed", result);
     }
 }
 

@@ -113,6 +113,9 @@ void tri_scope_cancel(struct tri_scope *s);
 void tri_scope_each(struct tri_scope *top, void (*visit)(struct tri_scope *s, void *arg),
                     void *arg);
 
+/* Tells the hook of the failure of @a: what it is, how it failed, why, and where it was spawned. */
+void tri_scope_tell_failure(const struct tri_actor *a, const char *how, int result);
+
 /* Cancels one actor, alive or not; its record must be held. */
 void tri_actor_cancel(struct tri_actor *a);
 void tri_actor_drain(struct tri_actor *a);

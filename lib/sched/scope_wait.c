@@ -10,6 +10,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "sched/scope.h"
 #include "sched/task.h"
@@ -314,4 +315,16 @@ int tr_scope_first_success(tr_scope *s, tr_time deadline, tr_ended *ret_ended)
     if (r == 0 && s->opts.policy != TR_POLICY_COLLECT)
         r = -EINVAL; /* the first failure would end them all */
     return r < 0 ? r : first(s, deadline, true, ret_ended);
+}
+
+int tr_ended_text(const tr_ended *e, size_t size, char *ret_text)
+{
+    const unsigned number = (unsigned)(e->id & ((1u << TRI_SPACE_SHIFT) - 1)) - 1;
+
+    if (e->result == -ECANCELED)
+        return snprintf(ret_text, size, "task '%s' #%u was cancelled", e->name, number);
+    if (e->result < 0)
+        return snprintf(ret_text, size, "task '%s' #%u failed: %s", e->name, number,
+                        tr_strerror(e->result));
+    return snprintf(ret_text, size, "task '%s' #%u ended with %d", e->name, number, e->result);
 }

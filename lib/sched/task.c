@@ -8,7 +8,7 @@
  *               next unstarted task or back to the cache
  *     the last handle closes --> the record is free
  *
- * n_ref counts the execution and the handles; whoever takes it to 0 frees the record. The end is
+ * n_ref counts the execution, the handles and the aborters; whoever takes it to 0 frees the record. The end is
  * published by one exchange of joiner, which also tells who waits: a joiner puts itself there by
  * compare-and-swap and is woken, or finds TRI_TASK_ENDED; so no end is missed.
  */
@@ -87,8 +87,7 @@ void tri_task_unref(struct tri_task *t)
         atomic_fetch_sub_explicit(&t->n_ref, 1, memory_order_acq_rel) != 1)
         return;
     if (tri_unlikely(t->untold))
-        tri_tell(TR_EVENT_FAILED, "task '%s' #%u failed, and nobody joined it: %s", t->name,
-                 t->a.slab_index, tr_strerror(t->result));
+        tri_scope_tell_failure(&t->a, "failed, and nobody joined it", t->result);
     record_put(t);
 }
 
@@ -161,6 +160,7 @@ static struct tri_task *task_new(struct tri_worker *w, const struct tri_task_typ
     __atomic_store_n(&t->frame, NULL, __ATOMIC_RELAXED);
     t->spread = false;
     t->uncounted = t->untold = false;
+    t->handled = opts && opts->ret_task;
     t->vital = opts && (opts->flags & TR_TASK_VITAL);
     t->result = 0;
     /* relaxed, all: published with the scope's list and with the queue. A stale waker may set
@@ -357,8 +357,8 @@ bool tri_task_start(struct tri_worker *w, struct tri_task *t)
 static void finish(struct tri_task *t, int result)
 {
     struct tri_scope *scope = t->a.scope;
-    /* relaxed: a hint whether somebody will look at the result. */
-    bool watched = atomic_load_explicit(&t->n_ref, memory_order_relaxed) > 1;
+    /* relaxed, by the builtin: a hint whether somebody will look at the result. */
+    bool watched = __atomic_load_n(&t->handled, __ATOMIC_RELAXED);
     /* relaxed: the worker that runs us, which is our home. */
     struct tri_worker *home = atomic_load_explicit(&t->a.home, memory_order_relaxed);
     struct tri_wakee *joiner;

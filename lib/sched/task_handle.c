@@ -121,7 +121,54 @@ tr_id tr_task_id(const tr_task *t)
 void tr_task_close(tr_task *t)
 {
     if (t && t->rec) {
+        /* relaxed, by the builtin: see finish(). */
+        __atomic_store_n(&t->rec->handled, false, __ATOMIC_RELAXED);
         tri_task_unref(t->rec);
         t->rec = NULL;
+    }
+}
+
+void tr_task_abandon(tr_task *t)
+{
+    tr_task_abort(t);
+    tr_task_close(t);
+}
+
+/* ---- aborters ---- */
+
+tr_aborter tr_task_aborter(const tr_task *t)
+{
+    return tr_aborter_clone(&(tr_aborter){ t ? t->rec : NULL });
+}
+
+tr_aborter tr_aborter_clone(const tr_aborter *a)
+{
+    if (!a || !a->rec)
+        return (tr_aborter){ NULL };
+    tri_task_ref(a->rec);
+    return *a;
+}
+
+void tr_aborter_abort(const tr_aborter *a)
+{
+    if (a && a->rec)
+        tri_actor_cancel(&a->rec->a);
+}
+
+bool tr_aborter_is_finished(const tr_aborter *a)
+{
+    return tr_task_is_finished(&(tr_task){ a->rec });
+}
+
+tr_id tr_aborter_id(const tr_aborter *a)
+{
+    return tr_task_id(&(tr_task){ a->rec });
+}
+
+void tr_aborter_close(tr_aborter *a)
+{
+    if (a && a->rec) {
+        tri_task_unref(a->rec);
+        a->rec = NULL;
     }
 }

@@ -273,3 +273,18 @@ int tr_yield(void)
         yield(self, late_queue(self));
     return r;
 }
+
+int tr_tick(void)
+{
+    struct tri_task *self = tri_self();
+
+    return self ? tri_wait_enter(self) : 0;
+}
+
+int tr_slice_left(void)
+{
+    struct tri_task *self = tri_self();
+    int left = self ? home_of(self)->budget - 1 : 0; /* the next one but the last gives way */
+
+    return left > 0 ? left : 0;
+}

@@ -11,11 +11,6 @@
 
 #include "sync/crowd.h"
 
-static uintptr_t meeting(struct tri_crowd *c)
-{
-    return (uintptr_t)(tri_crowd_word(c) >> TRI_CROWD_SHIFT);
-}
-
 static tr_barrier *barrier_of(struct tri_crowd *c)
 {
     _Static_assert(offsetof(tr_barrier, inside) == 0, "the cast");
@@ -36,20 +31,6 @@ static bool is_last(struct tri_crowd *c)
     return barrier_of(c)->n_here + 1 >= c->n; /* the sum is at most n: one more leads */
 }
 
-/* Lets those go who have met. True: @wakes is full. */
-static bool sweep(struct tri_crowd *c, struct tri_wakes *wakes)
-{
-    struct tri_waiter *w;
-
-    while ((w = tri_waitq_first(&c->line)) && w->number != meeting(c)) {
-        if (tri_wakes_are_full(wakes))
-            return true;
-        tri_crowd_remove(c, w);
-        tri_crowd_let_go(w, wakes);
-    }
-    return false;
-}
-
 /* The last one leads. */
 static bool attempt(tr_arm *arm)
 {
@@ -61,10 +42,9 @@ static bool attempt(tr_arm *arm)
     leads = is_last(c);
     if (leads) {
         barrier_of(c)->n_here = 0;
-        /* relaxed: all that matters here is under the lock. */
-        atomic_fetch_add_explicit(&c->word, TRI_CROWD_ONE, memory_order_relaxed);
+        tri_crowd_step(c);
     }
-    tri_crowd_release(c, &wakes, sweep);
+    tri_crowd_release(c, &wakes, tri_crowd_sweep);
     arm->result = 1;
     return leads;
 }
@@ -84,7 +64,7 @@ static bool enroll(tr_arm *arm, struct tri_waiter *w)
     tri_lock_acquire(&c->lock);
     joined = tri_crowd_join(c, w, may_go);
     if (joined) {
-        w->number = meeting(c);
+        w->number = tri_crowd_count(c);
         barrier_of(c)->n_here++;
     }
     tri_lock_release(&c->lock);
@@ -98,12 +78,12 @@ static bool withdraw(tr_arm *arm, struct tri_waiter *w)
     bool met;
 
     tri_lock_acquire(&c->lock);
-    met = w->number != meeting(c);
+    met = w->number != tri_crowd_count(c);
     if (!met)
         barrier_of(c)->n_here--;
     if (tri_waitq_has(w))
         tri_crowd_remove(c, w);
-    tri_crowd_release(c, &wakes, sweep);
+    tri_crowd_release(c, &wakes, tri_crowd_sweep);
     arm->result = 0;
     return met;
 }

@@ -144,6 +144,33 @@ static inline void tri_crowd_release(struct tri_crowd *c, struct tri_wakes *wake
     } while (more);
 }
 
+/* ---- for those whose waiters all wait for the next step of the count ---- */
+
+static inline uintptr_t tri_crowd_count(struct tri_crowd *c)
+{
+    return (uintptr_t)(tri_crowd_word(c) >> TRI_CROWD_SHIFT);
+}
+
+/* Under the lock, which is all that the order of it needs. */
+static inline void tri_crowd_step(struct tri_crowd *c)
+{
+    atomic_fetch_add_explicit(&c->word, TRI_CROWD_ONE, memory_order_relaxed);
+}
+
+/* For tri_crowd_release(): lets those go who joined, with number as it was, before the last step. */
+static inline bool tri_crowd_sweep(struct tri_crowd *c, struct tri_wakes *wakes)
+{
+    struct tri_waiter *w;
+
+    while ((w = tri_waitq_first(&c->line)) && w->number != tri_crowd_count(c)) {
+        if (tri_wakes_are_full(wakes))
+            return true;
+        tri_crowd_remove(c, w);
+        tri_crowd_let_go(w, wakes);
+    }
+    return false;
+}
+
 /* ---- for the tables of the arms ---- */
 
 /* The waiter of an arm that is in line for a select; set by enroll, NULL again by withdraw. */

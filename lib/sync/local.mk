@@ -7,4 +7,5 @@ libtroupe_la_SOURCES += \
     lib/sync/owner.c lib/sync/owner.h \
     lib/sync/permits.c lib/sync/permits.h \
     lib/sync/rwlock.c \
-    lib/sync/semaphore.c
+    lib/sync/semaphore.c \
+    lib/sync/tracker.c

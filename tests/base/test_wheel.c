@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "base/rand.h"
 #include "base/wheel.h"
@@ -276,4 +277,46 @@ TR_TEST(wheel, a_million_timers_come_out_in_the_order_of_their_ticks)
     check_eq(n, (unsigned)N);
     check_eq(n_wrong, 0u);
     free(many);
+}
+
+/* ---- what it looks at: timers on pages of their own, which nobody may touch meanwhile ---- */
+
+enum { N_PAGE = 512, PAGE = 4096 };
+
+static char *pages;
+
+static struct tri_timer *timer_on_page(unsigned i)
+{
+    return (struct tri_timer *)(void *)(pages + (size_t)i * PAGE);
+}
+
+static void allow(unsigned first, unsigned n, int access)
+{
+    check_eq(mprotect(pages + (size_t)first * PAGE, (size_t)n * PAGE, access), 0);
+}
+
+TR_TEST(wheel, insert_remove_next_and_expire_look_at_no_timer_but_their_own)
+{
+    const tr_time far = TR_S(1) + TR_S(1000), near = TR_S(1) + TR_MS(10);
+
+    make_wheel();
+    pages = mmap(NULL, (size_t)N_PAGE * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                 -1, 0);
+    need_ne(pages, MAP_FAILED);
+    for (unsigned i = 2; i < N_PAGE; i++) {
+        timer_on_page(i)->deadline = far + TR_S(3600) * (i % 60);
+        tri_wheel_insert(&w, timer_on_page(i), timer_on_page(i)->deadline);
+    }
+    allow(2, N_PAGE - 2, PROT_NONE);
+    check_eq(tri_wheel_next(&w), far);
+    tri_wheel_insert(&w, timer_on_page(0), near);
+    tri_wheel_insert(&w, timer_on_page(1), near + TR_MS(100));
+    check_eq(tri_wheel_next(&w), near);
+    tri_wheel_remove(&w, timer_on_page(1));
+    check_eq(expire_at(near), 1u);
+    check_eq(tri_wheel_pop(&expired), timer_on_page(0));
+    check_eq(tri_wheel_next(&w), far);
+    allow(2, N_PAGE - 2, PROT_READ | PROT_WRITE);
+    tri_wheel_check(&w);
+    munmap(pages, (size_t)N_PAGE * PAGE);
 }

@@ -1,6 +1,8 @@
 # unit_tests += tests/combine/test_x
 unit_tests += tests/combine/test_delayq
+unit_tests += tests/combine/test_delayq_left
 unit_tests += tests/combine/test_future
+unit_tests += tests/combine/test_future_set
 unit_tests += tests/combine/test_group
 unit_tests += tests/combine/test_interval
 unit_tests += tests/combine/test_select

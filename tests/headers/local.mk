@@ -7,3 +7,4 @@ EXTRA_DIST += tests/headers/use_local.c
 EXTRA_DIST += tests/headers/use_handler.c
 EXTRA_DIST += tests/headers/use_mpsc.c tests/headers/use_version.c
 EXTRA_DIST += tests/headers/use_oneshot.c tests/headers/use_watch.c
+EXTRA_DIST += tests/headers/use_tracker.c

@@ -2,7 +2,10 @@
 /* test_time.c - sleeps and deadlines in virtual time: any span, exactly, and the same every time. */
 #include "config.h"
 
+#include <pthread.h>
+
 #include "sched/kit.h"
+#include "sched/worker.h"
 
 TR_SUITE(time, .init = kit_listen, .timeout = 30);
 
@@ -134,4 +137,92 @@ TR_TEST(time, ten_thousand_sleeps_at_random_end_at_the_same_instants_twice)
     run_with((struct tr_runtime_opts){ .simulate = true, .seed = 1 }, ten_thousand, &c);
     check_eq(a.hash, b.hash);
     check_ne(a.hash, c.hash, "else it would say nothing");
+}
+
+/* ---- what is registered, and for how long ---- */
+
+static int sleep_a_day(void *unused)
+{
+    (void)unused;
+    return tr_sleep(tr_after(TR_S(86400)));
+}
+
+struct nap {
+    int (*fn)(void *unused);
+};
+TR_TASK(nap, struct nap, tr_nodrop);
+
+static int nap(struct nap *n)
+{
+    return n->fn(NULL);
+}
+
+static void *abort_it(void *t)
+{
+    tr_task_abort(t);
+    return NULL;
+}
+
+STEP_TEST(time, a_timer_is_there_while_somebody_waits_for_it_and_no_longer)
+{
+    struct tri_wheel *wheel = &tri_worker_self()->wheel;
+    const size_t before = wheel->n_timers;
+    tr_notify notify = TR_NOTIFY_INIT;
+    tr_interval iv;
+    tr_arm arms[2] = { tr_deadline_arm(tr_after(TR_S(100))), tr_notify_wait_arm(&notify) };
+    struct nap n = { sleep_a_day };
+    pthread_t thread;
+    tr_task t;
+
+    need_eq(tr_interval_init(&iv, tr_after(TR_S(1)), TR_S(1), TR_MISSED_SKIP), 0);
+    check_eq(wheel->n_timers, before, "making one registers nothing");
+    need_eq(nap_spawn(root, &n, &(struct tr_task_opts){ .ret_task = &t }), 0);
+    step_until(is_parked(&t));
+    check_eq(wheel->n_timers, before + 1);
+    need_eq(pthread_create(&thread, NULL, abort_it, &t), 0);
+    pthread_join(thread, NULL);
+    check_eq(wheel->n_timers, before + 1, "the thread has left it to the owner of the wheel");
+    need_eq(tr_task_join(&t, TR_NEVER, NULL), 0);
+    check_eq(wheel->n_timers, before, "who has taken it out");
+    tr_notify_one(&notify);
+    check_eq(tr_select(TR_NEVER, arms, 2), 1);
+    check_eq(wheel->n_timers, before, "and so has another arm");
+}
+
+VIRTUAL_TEST(time, sleeps_of_any_fraction_move_the_clock_exactly_and_fire_nothing_early)
+{
+    struct nap n = { sleep_a_day };
+    tr_time born = tr_now(), at = born;
+    tr_task t;
+
+    need_eq(nap_spawn(root, &n, &(struct tr_task_opts){ .ret_task = &t }), 0);
+    need_eq(tr_yield(), 0);
+    for (tr_time span = 1; at + span < born + TR_S(86400); span = span * 3 + 1) {
+        for (int i = 0; i < 20; i++) {
+            need_eq(tr_sleep(tr_after(span)), 0);
+            at += span;
+            check_eq(tr_now(), at);
+            if (at + span >= born + TR_S(86400))
+                break;
+        }
+        check(!tr_task_is_finished(&t), "however often the clock was moved");
+    }
+    need_eq(tr_sleep(born + TR_S(86400)), 0);
+    need_eq(tr_task_join(&t, TR_NEVER, NULL), 0);
+    check_eq(tr_now(), born + TR_S(86400));
+}
+
+STEP_TEST(time, a_sleep_below_a_millisecond_is_not_rounded_up_to_one)
+{
+    tr_time least = TR_NEVER;
+
+    for (int i = 0; i < 100; i++) {
+        tr_time until = tr_after(TR_US(300)), late;
+
+        need_eq(tr_sleep(until), 0);
+        late = tr_now() - until;
+        check_ge(late, 0);
+        least = late < least ? late : least;
+    }
+    check_lt(least, TR_US(200), "the best of a hundred: others may be at work here");
 }
