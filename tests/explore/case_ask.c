@@ -180,12 +180,6 @@ static void late_answer(struct explore_op *op)
         op->ok = op->writes = true;
 }
 
-static void late_drop(struct explore_op *op)
-{
-    if (explore_is(op, "tri_gate_drop", EXPLORE_CAS))
-        op->ok = op->writes = true;
-}
-
 static void shut_while_written(struct explore_op *op)
 {
     /* The asker leaves although the replier is in his frame. */
@@ -198,7 +192,7 @@ static void shut_while_written(struct explore_op *op)
 
 static void relaxed_answer(struct explore_op *op)
 {
-    if (explore_is(op, "tri_gate_leave", EXPLORE_STORE))
+    if (explore_is(op, "tri_gate_leave_as", EXPLORE_STORE))
         op->order = __ATOMIC_RELAXED;
 }
 
@@ -221,7 +215,7 @@ static const struct explore_broken broken_late[] = {
 };
 
 static const struct explore_broken broken_drop[] = {
-    { "a late end drops a later question", late_drop },
+    { "a late end drops a later question", late_answer },
     { 0 },
 };
 

@@ -293,7 +293,7 @@ static void all_untold(struct explore_op *op)
 
 static void not_met(struct explore_op *op)
 {
-    if (explore_is(op, "attempt", EXPLORE_ADD))
+    if (explore_is(op, "tri_crowd_step", EXPLORE_ADD))
         op->writes = false;
 }
 

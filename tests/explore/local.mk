@@ -92,15 +92,18 @@ tests_explore_libexplored_la_SOURCES = \
     lib/combine/delayq.c \
     lib/combine/future.c \
     lib/combine/select.c \
-    lib/sched/cycle.c \
     lib/combine/select_set.c \
+    lib/sched/cycle.c \
     lib/sched/deque.c \
     lib/sched/gate.c \
     lib/sched/idle.c \
+    lib/sched/local.c \
     lib/sched/scope.c \
     lib/sched/scope_wait.c \
     lib/sched/steal.c \
     lib/sched/task.c \
+    lib/sched/task_handle.c \
+    lib/sched/task_self.c \
     lib/sched/thread.c \
     lib/sched/wait.c \
     lib/sched/worker.c \

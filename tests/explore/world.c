@@ -4,6 +4,7 @@
 
 #include "explore/engine.h"
 #include "explore/world.h"
+#include "sched/cycle.h"
 #include "sched/idle.h"
 #include "sched/misuse.h"
 #include "sched/scope.h"
@@ -449,3 +450,15 @@ const struct explore_case world_warm_up = {
     .thread = { get_parker, get_parker, get_parker },
     .finish = nothing,
 };
+
+/* ---- in place of sched/served.c: no state from one run to the next, and no walk is that late ---- */
+
+struct tri_served *tri_served_get(void)
+{
+    return tri_mem_alloc(sizeof(struct tri_served));
+}
+
+void tri_served_put(struct tri_served *s)
+{
+    free(s);
+}
