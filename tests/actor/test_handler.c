@@ -116,7 +116,7 @@ static int ctr(struct state *self, struct msg *m)
     return r;
 }
 
-TR_SUITE(handler, .init = kit_listen, .timeout = 20);
+TR_SUITE(handler, .races = true, .init = kit_listen, .timeout = 20);
 
 static ctr_ref start_with(tr_scope *s, const struct tr_handler_opts *opts, struct box *to)
 {
@@ -340,7 +340,7 @@ static void *drain_while_busy(void *arg)
 
 STEP_TEST(handler, a_drain_that_comes_while_it_runs_is_not_lost)
 {
-    for (unsigned i = 0; i < 20 * repeats(); i++) {
+    for (unsigned i = 0; i < tries(20); i++) {
         tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
         ctr_ref ref = start_with(&s, &until_drain, NULL);
         struct msg m = { OP_CALL, 0, 0, be_busy };

@@ -186,7 +186,7 @@ static int cancel_amid(tr_scope *root, void *unused)
 
 TR_TEST(handler_many, a_cancel_amid_messages_drops_each_once)
 {
-    run_seeds(100, cancel_amid, NULL);
+    (void)run_seeds(100, cancel_amid, NULL);
 }
 
 /* ---- many ---- */

@@ -49,7 +49,7 @@ static int other(struct state *self, struct msg *m)
     return 0;
 }
 
-TR_SUITE(handler_timer, .init = kit_listen, .timeout = 20);
+TR_SUITE(handler_timer, .races = true, .init = kit_listen, .timeout = 20);
 
 static h_ref start(tr_scope *s)
 {
@@ -223,7 +223,7 @@ SIM_TEST(an_armed_timer_fires_although_every_reference_is_closed)
 }
 
 /* In real time: it must sleep, not spin, while only its timer is left. */
-STEP_TEST(handler_timer, one_that_waits_for_its_timer_only_does_not_spin)
+STEP_TEST(handler_timer, one_that_waits_for_its_timer_only_does_not_spin, .once = true)
 {
     h_ref ref = start(root);
     struct timespec cpu;

@@ -8,7 +8,8 @@
 #include "support/tr-test.h"
 
 /* A test whose body runs as the root task of a runtime with one worker; the scope is "root". */
-#define STEP_TEST(suite_, name_)                                                               \
+#define STEP_TEST(suite_, ...) TRI_STEP_TEST(suite_, __VA_ARGS__, .end_ = 0)
+#define TRI_STEP_TEST(suite_, name_, ...)                                                      \
     static void tr_step_##suite_##_##name_(tr_scope *root);                                    \
     static int tr_run_##suite_##_##name_(tr_scope *root, void *arg)                            \
     {                                                                                          \
@@ -16,7 +17,7 @@
         tr_step_##suite_##_##name_(root);                                                      \
         return 0;                                                                              \
     }                                                                                          \
-    TR_TEST(suite_, name_)                                                                     \
+    TRI_TEST(suite_, name_, __VA_ARGS__)                                                       \
     {                                                                                          \
         const struct tr_runtime_opts opts = { .n_worker = 1 };                                 \
                                                                                                \

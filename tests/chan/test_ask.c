@@ -37,7 +37,7 @@ TR_ASK(sumq, sumq_tx, struct question, reply, sum_reply);
 static sumq_tx tx;
 static sumq_rx rx;
 
-TR_SUITE(ask, .timeout = 20);
+TR_SUITE(ask, .races = true, .timeout = 20);
 
 static void open_with(size_t capacity)
 {

@@ -9,7 +9,7 @@
 #include "mem/alloc.h"
 #include "support/tr-test.h"
 
-TR_SUITE(broadcast_copy, .timeout = 20);
+TR_SUITE(broadcast_copy, .races = true, .timeout = 20);
 
 static itemb_tx itx;
 static itemb_rx irx, isecond;

@@ -18,7 +18,7 @@ static numb_rx rx;
 static struct tri_wakee wakee = { .kind = TRI_KIND_THREAD };
 static struct tri_wakee wakee2 = { .kind = TRI_KIND_THREAD };
 
-TR_SUITE(broadcast_inside, .timeout = 20);
+TR_SUITE(broadcast_inside, .races = true, .timeout = 20);
 
 /* Takes READY away, as who is going to park does. */
 static void ask(struct tri_wakee *w)

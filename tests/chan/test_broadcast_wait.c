@@ -41,7 +41,7 @@ static int result[N];
 static uint64_t value[N];
 static unsigned n_begun;
 
-TR_SUITE(broadcast_wait, .timeout = 20);
+TR_SUITE(broadcast_wait, .races = true, .timeout = 20);
 
 static int receiver(struct job *j)
 {

@@ -11,7 +11,7 @@
 #include "chan/step.h"
 #include "mem/alloc.h"
 
-TR_SUITE(completer, .timeout = 30);
+TR_SUITE(completer, .races = true, .timeout = 30);
 
 static atomic_uint n_dropped;
 

@@ -14,7 +14,7 @@ TR_MPSC(itemq, struct item, item_drop);
 static itemq_tx tx;
 static itemq_rx rx;
 
-TR_SUITE(mpsc_end, .timeout = 20);
+TR_SUITE(mpsc_end, .races = true, .timeout = 20);
 
 TR_TEST(mpsc_end, weak_end_does_not_keep_the_channel_open)
 {

@@ -15,7 +15,7 @@ TR_MPSC(itemq, struct item, item_drop);
 static itemq_tx tx;
 static itemq_rx rx;
 
-TR_SUITE(mpsc_forms, .timeout = 20);
+TR_SUITE(mpsc_forms, .races = true, .timeout = 20);
 
 static void open_channel(size_t capacity)
 {

@@ -22,7 +22,7 @@ static itemq_rx rx;
 static struct tri_wakee wakee = { .kind = TRI_KIND_THREAD };
 static unsigned n_released;
 
-TR_SUITE(mpsc_inside, .timeout = 20);
+TR_SUITE(mpsc_inside, .races = true, .timeout = 20);
 
 static bool was_woken(void)
 {

@@ -14,7 +14,7 @@ TR_MPSC(itemq, struct item, item_drop);
 static itemq_tx tx;
 static itemq_rx rx;
 
-TR_SUITE(mpsc_overflow, .timeout = 20);
+TR_SUITE(mpsc_overflow, .races = true, .timeout = 20);
 
 /* Ids of one key have the same last digit. */
 static bool is_same(const void *a, const void *b)

@@ -13,7 +13,7 @@ TR_MPSC(itemq, struct item, item_drop);
 static itemq_tx tx;
 static itemq_rx rx;
 
-TR_SUITE(mpsc_permit, .timeout = 20);
+TR_SUITE(mpsc_permit, .races = true, .timeout = 20);
 
 static void open_with(size_t capacity, unsigned n_queued)
 {

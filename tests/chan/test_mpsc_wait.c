@@ -39,7 +39,7 @@ static itemq_rx rx;
 static int result[64];
 static struct item left[64];
 
-TR_SUITE(mpsc_wait, .timeout = 20);
+TR_SUITE(mpsc_wait, .races = true, .timeout = 20);
 
 static unsigned n_in_line(void)
 {

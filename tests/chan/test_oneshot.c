@@ -39,7 +39,7 @@ static answer_rx rx;
 static struct item got;
 static int result;
 
-TR_SUITE(oneshot, .init = open_channel, .timeout = 20);
+TR_SUITE(oneshot, .races = true, .init = open_channel, .timeout = 20);
 
 static void open_channel(void)
 {

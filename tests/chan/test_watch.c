@@ -33,7 +33,7 @@ static itemw_rx rx;
 static int result[64];
 static atomic_uint n_waiting; /* tasks about to wait */
 
-TR_SUITE(watch, .init = open_channel, .timeout = 20);
+TR_SUITE(watch, .races = true, .init = open_channel, .timeout = 20);
 
 /* The first value has id 1. */
 static void open_channel(void)

@@ -7,7 +7,7 @@
 #include "mem/alloc.h"
 #include "sched/kit.h"
 
-TR_SUITE(delayq, .init = kit_listen, .timeout = 30);
+TR_SUITE(delayq, .races = true, .init = kit_listen, .timeout = 30);
 
 static atomic_uint n_dropped;
 
@@ -505,7 +505,7 @@ static int feed_crowd(tr_scope *root, void *arg)
 
 TR_TEST(delayq, several_consumers_take_each_value_once_and_in_time)
 {
-    run_seeds(30, feed_crowd, NULL);
+    (void)run_seeds(30, feed_crowd, NULL);
 }
 
 /* ---- on several workers, in real time; removal against taking ---- */

@@ -7,7 +7,7 @@
 
 #include "chan/step.h"
 
-TR_SUITE(future, .timeout = 30);
+TR_SUITE(future, .races = true, .timeout = 30);
 
 struct shared {
     tr_future f;

@@ -7,7 +7,7 @@
 #include "mem/alloc.h"
 #include "sched/kit.h"
 
-TR_SUITE(select, .init = kit_listen, .timeout = 30);
+TR_SUITE(select, .races = true, .init = kit_listen, .timeout = 30);
 
 static atomic_uint n_dropped;
 
@@ -553,12 +553,12 @@ static int exactly_one(tr_scope *root, void *unused)
     return tr_scope_join(root, TR_NEVER);
 }
 
-TR_TEST(select, a_hundred_thousand_rounds_lose_nothing)
+TR_TEST(select, a_hundred_thousand_rounds_lose_nothing, .once = true)
 {
     run_with((struct tr_runtime_opts){ .n_worker = 1 }, exactly_one, NULL);
 }
 
-TR_TEST(select, a_hundred_thousand_rounds_lose_nothing_on_two_workers)
+TR_TEST(select, a_hundred_thousand_rounds_lose_nothing_on_two_workers, .once = true)
 {
     run_with((struct tr_runtime_opts){ .n_worker = 2 }, exactly_one, NULL);
 }
@@ -613,7 +613,7 @@ static int against_threads(tr_scope *root, void *unused)
     return 0;
 }
 
-TR_TEST(select, senders_in_threads_lose_nothing)
+TR_TEST(select, senders_in_threads_lose_nothing, .once = true)
 {
     run_with((struct tr_runtime_opts){ .n_worker = 1 }, against_threads, NULL);
 }

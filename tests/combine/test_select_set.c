@@ -10,7 +10,7 @@
 #include "mem/alloc.h"
 #include "support/tr-actor-test.h"
 
-TR_SUITE(select_set, .timeout = 30);
+TR_SUITE(select_set, .races = true, .timeout = 30);
 
 TR_MPSC(numq, unsigned, tr_nodrop);
 TR_ONESHOT(num, unsigned, tr_nodrop);

@@ -21,6 +21,7 @@
 #include "base/relax.h"
 #include "linear/linear.h"
 #include "support/tr-check.h"
+#include "support/tr-guard.h"
 
 enum mode { THREADS, TASKS, MIXED, SIMULATED, N_MODE };
 static const char *const mode_names[N_MODE] = { "threads", "tasks", "threads and tasks",
@@ -301,12 +302,16 @@ static void run_tasks(void)
 
 /* ---- all of them ---- */
 
-/* TR_FULL=1: ten times as many; else TR_REPEAT times. */
-static unsigned n_times(void)
+/* TR_FULL=1: ten times as many as @n; else TR_REPEAT times; a quarter where all is slow. */
+static unsigned n_histories(unsigned n)
 {
-    const unsigned n = number_in("TR_REPEAT", 1);
+    const unsigned n_repeat = number_in("TR_REPEAT", 1);
 
-    return number_in("TR_FULL", 0) ? 10 : n > 0 ? n : 1;
+    if (number_in("TR_FULL", 0))
+        n *= 10;
+    else if (n_repeat > 0)
+        n *= n_repeat;
+    return tri_guard_is_slow() ? n / 4 : n;
 }
 
 static void run_mode(enum mode mode, unsigned n)
@@ -335,7 +340,7 @@ static void run_all(const struct lin_subject *s, unsigned n)
 
 void lin_run(const struct lin_subject *s, unsigned n)
 {
-    run_all(s, n * n_times());
+    run_all(s, n_histories(n));
 }
 
 void lin_must_refuse(const struct lin_subject *s, unsigned n)

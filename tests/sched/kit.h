@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * kit.h - what the tests of tasks, scopes, handlers and select share: a hook that writes down
- * what it was told, a look whether a task is parked, and how often a race is repeated.
+ * what it was told, a look whether a task is parked, and how often an order is tried.
  */
 #ifndef TESTS_SCHED_KIT_H
 #define TESTS_SCHED_KIT_H
@@ -45,12 +45,12 @@ static inline bool is_parked(const tr_task *t)
     return atomic_load(&w->parked);
 }
 
-/* TR_REPEAT, or 1. */
+/* For a test that is not of a suite of races, and makes many orders by itself: more of them. */
 static inline unsigned repeats(void)
 {
     const char *n = getenv("TR_REPEAT");
 
-    return n && atoi(n) > 1 ? (unsigned)atoi(n) : 1;
+    return n && atoi(n) > 5 ? (unsigned)atoi(n) / 5 : 1;
 }
 
 /* Runs @fn in a new runtime, which must end with 0. */
@@ -59,13 +59,24 @@ static inline void run_with(struct tr_runtime_opts opts, tr_run_fn *fn, void *ar
     check_eq(tr_run_with(&opts, fn, arg), 0, "the runtime ends cleanly");
 }
 
-/* The same in the simulator, once for each of some seeds: every order of a race comes up. */
-static inline void run_seeds(unsigned n, tr_run_fn *fn, void *arg)
+/* How often a test makes some order by itself: @n times, but once if it is repeated as a whole. */
+static inline unsigned tries(unsigned n)
 {
-    n += 10 * (repeats() - 1);
-    for (unsigned i = 0; i < n && test_n_failed() == 0; i++)
+    return tri_repeat > 0 ? 1 : n;
+}
+
+/*
+ * Runs @fn in the simulator, once for each of some seeds: every order of a race comes up. Returns
+ * how many there were.
+ */
+static inline unsigned run_seeds(unsigned n, tr_run_fn *fn, void *arg)
+{
+    unsigned i;
+
+    for (i = 0; i < tries(n) && test_n_failed() == 0; i++)
         run_with((struct tr_runtime_opts){ .simulate = true, .seed = test_seed() + i }, fn,
                  arg);
+    return i;
 }
 
 /* A test whose body runs as the root task of the simulator, in virtual time. */
@@ -79,7 +90,7 @@ static inline void run_seeds(unsigned n, tr_run_fn *fn, void *arg)
     }                                                                                          \
     TR_TEST(suite_, name_)                                                                     \
     {                                                                                          \
-        run_seeds(1, tr_run_##suite_##_##name_, NULL);                                         \
+        (void)run_seeds(1, tr_run_##suite_##_##name_, NULL);                                        \
     }                                                                                          \
     static void tr_sim_##suite_##_##name_(tr_scope *root __attribute__((unused)))
 

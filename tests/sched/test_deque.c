@@ -25,7 +25,7 @@ static void stop(void)
     tri_deque_fini(&q);
 }
 
-TR_SUITE(deque, .init = start, .fini = stop);
+TR_SUITE(deque, .races = true, .init = start, .fini = stop);
 
 static void push(unsigned from, unsigned to)
 {

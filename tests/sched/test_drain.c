@@ -8,7 +8,7 @@
 #include "sched/kit.h"
 #include "sched/scope.h"
 
-TR_SUITE(drain, .init = kit_listen, .timeout = 20);
+TR_SUITE(drain, .races = true, .init = kit_listen, .timeout = 20);
 
 TR_MPSC(intq, int, tr_nodrop);
 

@@ -14,7 +14,7 @@ static void no_record_is_left(void)
     check_eq(tri_slab_n_out(tri_task_slab()), 0);
 }
 
-TR_SUITE(gather, .init = kit_listen, .fini = no_record_is_left, .timeout = 30);
+TR_SUITE(gather, .races = true, .init = kit_listen, .fini = no_record_is_left, .timeout = 30);
 
 static atomic_uint n_dropped, n_now, n_most;
 
@@ -337,8 +337,9 @@ static int each_item(tr_scope *root, void *arg)
 
 TR_TEST(gather, a_loop_runs_many_things_few_at_once)
 {
-    run_seeds(20, each_item, NULL);
-    check_eq(n_dropped, 20 * repeats() * N_ITEM);
+    const unsigned n = run_seeds(20, each_item, NULL);
+
+    check_eq(n_dropped, n * N_ITEM);
 }
 
 struct self {
@@ -520,8 +521,9 @@ static int cancel_racer(tr_scope *root, void *arg)
 
 TR_TEST(gather, a_race_whose_owner_is_cancelled_has_no_winner)
 {
-    run_seeds(20, cancel_racer, NULL);
-    check_eq(n_dropped, 20 * repeats());
+    const unsigned n = run_seeds(20, cancel_racer, NULL);
+
+    check_eq(n_dropped, n);
 }
 
 VIRTUAL_TEST(gather, a_race_in_a_scope_whose_deadline_passes_has_no_winner)
@@ -694,8 +696,8 @@ static int cancel_against_ends(tr_scope *root, void *arg)
 
 TR_TEST(gather, cancel_against_ends_loses_and_doubles_no_result)
 {
-    run_seeds(20, cancel_against_ends, NULL);
-    for (unsigned i = 0; i < 20 * repeats(); i++)
+    (void)run_seeds(20, cancel_against_ends, NULL);
+    for (unsigned i = 0; i < tries(20); i++)
         run_with((struct tr_runtime_opts){ .n_worker = 3 }, cancel_against_ends, NULL);
 }
 

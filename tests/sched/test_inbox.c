@@ -8,7 +8,7 @@
 static struct tri_inbox box;
 static struct tri_actor actor[8];
 
-TR_SUITE(inbox);
+TR_SUITE(inbox, .races = true);
 
 /* The @i-th of a taken list, or NULL. */
 static struct tri_actor *nth(struct tri_actor *a, unsigned i)

@@ -13,7 +13,7 @@ enum { N_THREAD = 4, ROUNDS = 20000 };
 static struct tri_lock lock;
 static unsigned long n_inside, sum;
 
-TR_SUITE(lock, .timeout = 30);
+TR_SUITE(lock, .races = true, .timeout = 30);
 
 TR_TEST(lock, zero_is_free_and_it_is_not_recursive)
 {

@@ -4,7 +4,7 @@
 
 #include "sched/kit.h"
 
-TR_SUITE(movable, .init = kit_listen, .timeout = 20);
+TR_SUITE(movable, .races = true, .init = kit_listen, .timeout = 20);
 
 static const struct tr_runtime_opts two_workers = { .n_worker = 2 };
 

@@ -6,7 +6,7 @@
 
 #include "sched/kit.h"
 
-TR_SUITE(scope, .init = kit_listen, .timeout = 20);
+TR_SUITE(scope, .races = true, .init = kit_listen, .timeout = 20);
 
 static atomic_uint n_dropped, n_run, n_ended;
 static int drop_order[64]; /* of the first to go */
@@ -360,7 +360,7 @@ STEP_TEST(scope, cancel_reaches_the_bottom_of_fifty_nested_scopes)
     check_eq(n_dropped, 50);
 }
 
-STEP_TEST(scope, cancel_reaches_the_bottom_of_a_thousand_nested_scopes)
+STEP_TEST(scope, cancel_reaches_the_bottom_of_a_thousand_nested_scopes, .once = true)
 {
     tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(NULL);
 
@@ -445,7 +445,7 @@ static int cancel_tree(tr_scope *root, void *unused)
 
 TR_TEST(scope, cancel_reaches_every_task_of_a_random_tree)
 {
-    run_seeds(60, cancel_tree, NULL);
+    (void)run_seeds(60, cancel_tree, NULL);
 }
 
 static int open_late(struct arg *a)
@@ -625,7 +625,7 @@ static int spawns_against_cancel(tr_scope *root, void *unused)
 
 TR_TEST(scope, a_storm_of_spawns_ends_with_the_cancel)
 {
-    for (unsigned i = 0; i < (repeats() > 5 ? repeats() : 5); i++)
+    for (unsigned i = 0; i < tries(5); i++)
         run_with((struct tr_runtime_opts){ .n_worker = 2 }, spawns_against_cancel, NULL);
 }
 

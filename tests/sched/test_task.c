@@ -7,7 +7,7 @@
 #include "mem/alloc.h"
 #include "sched/kit.h"
 
-TR_SUITE(task, .init = kit_listen, .timeout = 20);
+TR_SUITE(task, .races = true, .init = kit_listen, .timeout = 20);
 
 /* ---- arguments ---- */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * broadcast.c - senders against receivers, in threads and in tasks, over small rings that wrap all
- * the time. Rounds differ in what is sent (plain words, or values that are cloned), in whether a
+ * broadcast.c - senders against receivers, in threads, in tasks and in a crowd of both, over small
+ * rings that wrap all the time. Rounds differ in what is sent (plain words, or values that are cloned), in whether a
  * full ring is overwritten, and in whether the waits have deadlines: without them, and where
  * senders wait, a lost wake-up is a hang. Every message is read whole, of one sender in order;
  * received and lost add up to what was sent; nothing is lost where senders wait; each original is
@@ -13,7 +13,7 @@
 
 #include "stress.h"
 
-enum { N_SENDER = 2, N_RECEIVER = 3, N_VALUE = 400, N_WORD = 5 };
+enum { N_SENDER = 6, N_RECEIVER = STRESS_THREADS + STRESS_TASKS - N_SENDER, N_WORD = 5 };
 
 struct value {
     uint64_t word[N_WORD]; /* all the same: sender << 32 | number from 1; all 0: empty */
@@ -57,6 +57,9 @@ TR_BROADCAST(valueb, struct value, value_clone, value_drop);
 
 static bool is_cloned, is_patient; /* this round */
 static unsigned flags;
+static unsigned n_sender, n_receiver;               /* this round; the threads come first */
+static unsigned n_sender_thread, n_receiver_thread; /* of them */
+static uint64_t n_value;                            /* of each sender */
 static tr_broadcast_tx txs[N_SENDER];
 static tr_broadcast_rx rxs[N_RECEIVER];
 
@@ -93,7 +96,7 @@ static void renew(tr_broadcast_tx *tx)
 
 static void send_all(tr_broadcast_tx *tx, unsigned index, struct tri_rand *rand, bool in_task)
 {
-    for (uint64_t i = 1; i <= N_VALUE; i++) {
+    for (uint64_t i = 1; i <= n_value; i++) {
         struct value v = value((uint64_t)index << 32 | i);
         int r = send_one(tx, &v, rand, in_task);
 
@@ -172,7 +175,7 @@ static void receive_all(tr_broadcast_rx *rx, struct tri_rand *rand, bool in_task
     }
     own.n_lost = tr_broadcast_lost(rx);
     if (own.whole_life)
-        check_eq(own.n_received + own.n_lost, N_SENDER * N_VALUE);
+        check_eq(own.n_received + own.n_lost, n_sender * n_value);
     if (flags & TR_BROADCAST_WAIT)
         check_eq(own.n_lost, 0);
     tr_broadcast_rx_close(rx);
@@ -180,7 +183,9 @@ static void receive_all(tr_broadcast_rx *rx, struct tri_rand *rand, bool in_task
 
 static void receive_some(struct stress_thread *t)
 {
-    receive_all(&rxs[t->index - N_SENDER], &t->rand, false, t->index == N_SENDER);
+    const unsigned i = t->index - n_sender_thread;
+
+    receive_all(&rxs[i], &t->rand, false, i == 0);
 }
 
 /* ---- the same in tasks ---- */
@@ -220,12 +225,15 @@ static int tasks(tr_scope *root, void *unused)
     const struct tr_task_opts opts = { .flags = TR_TASK_SPREAD };
 
     (void)unused;
-    for (unsigned i = 0; i < N_RECEIVER + N_SENDER; i++) {
-        struct arg a = { i < N_RECEIVER ? i : i - N_RECEIVER, tri_rand_next(&stress_rand) };
+    for (unsigned i = n_receiver_thread; i < n_receiver; i++) {
+        struct arg a = { i, tri_rand_next(&stress_rand) };
 
-        check_eq(i < N_RECEIVER ? receive_task_spawn(root, &a, &opts)
-                                : send_task_spawn(root, &a, &opts),
-                 0);
+        check_eq(receive_task_spawn(root, &a, &opts), 0);
+    }
+    for (unsigned i = n_sender_thread; i < n_sender; i++) {
+        struct arg a = { i, tri_rand_next(&stress_rand) };
+
+        check_eq(send_task_spawn(root, &a, &opts), 0);
     }
     return tr_scope_join(root, TR_NEVER);
 }
@@ -245,30 +253,61 @@ static void open_round(void)
     if (tr_broadcast_new(type(), is_cloned ? valueb_tri_clone : NULL, capacity, flags, &txs[0],
                          &rxs[0]) < 0)
         abort();
-    for (unsigned i = 1; i < N_SENDER; i++)
+    for (unsigned i = 1; i < n_sender; i++)
         txs[i] = tr_broadcast_tx_clone(&txs[0]);
-    for (unsigned i = 1; i < N_RECEIVER; i++)
+    for (unsigned i = 1; i < n_receiver; i++)
         if (tr_broadcast_subscribe(&txs[0], 0, &rxs[i]) < 0)
             abort();
 }
 
-int main(void)
+static void set_round(unsigned senders, unsigned receivers, uint64_t values)
+{
+    n_sender = senders;
+    n_receiver = receivers;
+    n_value = values;
+}
+
+/* A few, either in threads or in tasks. */
+static void round_of_few(bool in_tasks)
 {
     static void (*const fns[])(struct stress_thread *) = { send_some, send_some, receive_some,
                                                            receive_some, receive_some };
+
+    set_round(2, 3, 400);
+    n_sender_thread = in_tasks ? 0 : 2;
+    n_receiver_thread = in_tasks ? 0 : 3;
+    open_round();
+    stress_beside(fns, in_tasks ? 0 : TR_LEN(fns), in_tasks ? tasks : NULL);
+}
+
+/* Two of the senders and six of the receivers are threads. */
+static void round_of_crowd(void)
+{
+    static void (*const fns[STRESS_THREADS])(
+        struct stress_thread *) = { send_some,    send_some,    receive_some, receive_some,
+                                    receive_some, receive_some, receive_some, receive_some };
+
+    set_round(N_SENDER, N_RECEIVER, 20);
+    n_sender_thread = 2;
+    n_receiver_thread = STRESS_THREADS - 2;
+    open_round();
+    stress_beside(fns, STRESS_THREADS, tasks);
+}
+
+int main(void)
+{
     const tr_time end = stress_end();
     unsigned long n_round;
 
     for (n_round = 0; tr_now() < end && test_n_failed() == 0; n_round++) {
-        is_cloned = n_round & 1;
-        flags = n_round & 2 ? TR_BROADCAST_WAIT : 0;
+        is_cloned = n_round & 2;
+        flags = n_round & 4 ? TR_BROADCAST_WAIT : 0;
         is_patient = n_round & 8;
-        open_round();
-        if (n_round & 4)
-            check_eq(tr_run(tasks, NULL), 0);
+        if (n_round % 2 == 0)
+            round_of_crowd();
         else
-            stress_together(fns, TR_LEN(fns));
-        check_eq(n_made, N_SENDER * N_VALUE);
+            round_of_few(n_round & 16);
+        check_eq(n_made, n_sender * n_value);
         if (is_cloned)
             check_eq(n_dropped, n_made + n_copied, "each original and each copy once");
         check_eq(n_bad, 0);

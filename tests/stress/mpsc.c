@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * mpsc.c - senders that try, block, give up, clone and close, against a receiver that takes some
- * messages and then drains, shuts or closes: as threads, then as tasks that select. Every message
- * must end once: received in the order of its sender, handed back, or dropped.
+ * messages and then drains, shuts or closes: as threads, as tasks that select, and as a crowd of
+ * both. Every message must end once: received in the order of its sender, handed back, or dropped.
  */
 #include "config.h"
 
@@ -11,7 +11,7 @@
 #include "chan/mpsc.h"
 #include "stress.h"
 
-enum { N_SENDER = 3, N_MESSAGE = 300 };
+enum { N_SENDER = STRESS_THREADS + STRESS_TASKS, N_FEW = 3 };
 
 struct msg {
     uint32_t sender, seq; /* both from 1 on; 0: empty */
@@ -33,8 +33,10 @@ TR_MPSC(msgq, struct msg, msg_drop);
 
 static msgq_tx txs[N_SENDER];
 static msgq_rx rx;
+static unsigned n_thread, n_task; /* senders of this round: the threads first */
+static uint32_t n_message;        /* of each */
 static uint32_t last_seq[N_SENDER + 1];
-static atomic_uint n_sent, n_kept;
+static atomic_uint n_made, n_sent, n_kept;
 static unsigned n_received;
 
 static void receive(struct msg *m)
@@ -56,6 +58,7 @@ static bool account(const struct msg *m, int r)
 
 static struct msg msg(uint32_t sender, uint32_t seq)
 {
+    atomic_fetch_add(&n_made, 1);
     return (struct msg){ sender, seq, (uint64_t)sender << 32 | seq };
 }
 
@@ -66,9 +69,9 @@ static int send_reserved(msgq_tx *tx, struct msg *m, struct tri_rand *rand)
 {
     const size_t n = 1 + tri_rand_below(rand, 3);
     msgq_permit p = { 0 };
-    int r = tri_rand_below(rand, 2) ?
-                msgq_try_reserve(tx, n, &p) :
-                msgq_blocking_reserve(tx, n, tr_after(TR_US(tri_rand_below(rand, 50))), &p);
+    int r = tri_rand_below(rand, 2)
+                ? msgq_try_reserve(tx, n, &p)
+                : msgq_blocking_reserve(tx, n, tr_after(TR_US(tri_rand_below(rand, 50))), &p);
 
     if (r == 0)
         r = tri_rand_once_in(rand, 4) ? -EAGAIN : msgq_permit_send(&p, m);
@@ -95,7 +98,7 @@ static void sender(struct stress_thread *t)
 {
     msgq_tx *tx = &txs[t->index];
 
-    for (uint32_t seq = 1; seq <= N_MESSAGE; seq++) {
+    for (uint32_t seq = 1; seq <= n_message; seq++) {
         struct msg m = msg(t->index + 1, seq);
 
         if (!account(&m, send_somehow(tx, &m, &t->rand)))
@@ -129,7 +132,8 @@ static void receiver(struct stress_thread *t)
 {
     const unsigned end = tri_rand_below(&t->rand, 4); /* drain, shut, close, or close at once */
     const uint32_t n =
-        end == 0 ? UINT32_MAX : tri_rand_below(&t->rand, end == 3 ? 2 : N_SENDER * N_MESSAGE);
+        end == 0 ? UINT32_MAX
+                 : tri_rand_below(&t->rand, end == 3 ? 2 : (n_thread + n_task) * n_message);
     struct msg m = { 0 };
 
     for (uint32_t i = 0; i < n; i++) {
@@ -190,7 +194,7 @@ static int send_task(struct sender_arg *a)
     struct tri_rand rand;
 
     tri_rand_init(&rand, a->index + test_seed());
-    for (uint32_t seq = 1; seq <= N_MESSAGE; seq++) {
+    for (uint32_t seq = 1; seq <= n_message; seq++) {
         struct msg m = msg(a->index + 1, seq);
         tr_time soon = tr_after(TR_US(tri_rand_below(&rand, 100)));
         unsigned how = tri_rand_below(&rand, 5);
@@ -205,33 +209,61 @@ static int send_task(struct sender_arg *a)
     return 0;
 }
 
-static int receive_task(tr_scope *root, void *unused)
+static int send_tasks(tr_scope *root, void *unused)
 {
-    struct msg m[8] = { { 0 } };
-    ssize_t n = 0;
-
     (void)unused;
-    for (unsigned i = 0; i < N_SENDER; i++) {
+    for (unsigned i = n_thread; i < n_thread + n_task; i++) {
         struct sender_arg a = { txs[i], i };
         struct tr_task_opts opts = { .flags = TR_TASK_SPREAD };
 
         txs[i] = (msgq_tx){ { 0 } };
         check_eq(send_task_spawn(root, &a, &opts), 0);
     }
-    for (unsigned left = stress_below(2 * N_SENDER * N_MESSAGE); n >= 0 && left > 0; left--) {
-        n = msgq_recv_many(&rx, 1 + stress_below(8), tr_after(TR_US(200)), m);
+    return tr_scope_join(root, TR_NEVER);
+}
+
+static int receive_some(struct tri_rand *rand)
+{
+    struct msg m[8] = { { 0 } };
+    ssize_t n = 0;
+
+    for (unsigned left = tri_rand_below(rand, 2 * (n_thread + n_task) * n_message);
+         n >= 0 && left > 0; left--) {
+        n = msgq_recv_many(&rx, 1 + tri_rand_below(rand, 8), tr_after(TR_US(200)), m);
         for (ssize_t i = 0; i < n; i++)
             receive(&m[i]);
         if (n == -ETIMEDOUT)
             n = 0;
     }
     msgq_rx_close(&rx);
-    return tr_scope_join(root, TR_NEVER);
+    return 0;
+}
+
+struct receiver_arg {
+    uint64_t seed;
+};
+TR_TASK(receiver_task, struct receiver_arg, tr_nodrop);
+
+static int receiver_task(struct receiver_arg *a)
+{
+    struct tri_rand rand;
+
+    tri_rand_init(&rand, a->seed);
+    return receive_some(&rand);
+}
+
+static int all_tasks(tr_scope *root, void *unused)
+{
+    struct receiver_arg a = { tri_rand_next(&stress_rand) };
+
+    check_eq(receiver_task_spawn(root, &a, &(struct tr_task_opts){ .flags = TR_TASK_SPREAD }),
+             0);
+    return send_tasks(root, unused);
 }
 
 /* ---- rounds ---- */
 
-static void open_round(void)
+static void open_round(unsigned n_sender_thread, unsigned n_sender_task, uint32_t n_each)
 {
     static const size_t capacities[] = { 1, 2, 3, 16, 64, TR_UNBOUNDED };
     static const enum tr_overflow overflows[] = { TR_OVERFLOW_REJECT, TR_OVERFLOW_DROP_NEWEST,
@@ -245,27 +277,60 @@ static void open_round(void)
     }
     if (msgq_new_with(&opts, &txs[0], &rx) < 0)
         abort();
-    for (unsigned i = 1; i < N_SENDER; i++)
+    n_thread = n_sender_thread;
+    n_task = n_sender_task;
+    n_message = n_each;
+    for (unsigned i = 1; i < n_thread + n_task; i++)
         txs[i] = msgq_tx_clone(&txs[0]);
-    n_sent = n_kept = n_dropped = 0;
+    n_made = n_sent = n_kept = n_dropped = 0;
     n_received = 0;
     for (unsigned i = 0; i <= N_SENDER; i++)
         last_seq[i] = 0;
 }
 
-int main(void)
+/* A few senders: threads, or tasks. */
+static void round_of_few(bool in_tasks)
 {
     static void (*const fns[])(struct stress_thread *) = { sender, sender, sender, receiver };
+
+    if (in_tasks) {
+        open_round(0, N_FEW, 300);
+        check_eq(tr_run(all_tasks, NULL), 0);
+    } else {
+        open_round(N_FEW, 0, 300);
+        stress_together(fns, TR_LEN(fns));
+    }
+}
+
+/* The receiver is a task, or one of the threads. */
+static void round_of_crowd(bool in_task)
+{
+    static void (*const fns[])(struct stress_thread *) = { sender, sender, sender,
+                                                           sender, sender, sender,
+                                                           sender, sender, receiver };
+    _Static_assert(TR_LEN(fns) == STRESS_THREADS + 1, "");
+
+    if (in_task) {
+        open_round(STRESS_THREADS, STRESS_TASKS - 1, 20);
+        stress_beside(fns, STRESS_THREADS, all_tasks);
+    } else {
+        open_round(STRESS_THREADS - 1, STRESS_TASKS, 20);
+        stress_beside(fns + 1, STRESS_THREADS, send_tasks);
+    }
+}
+
+int main(void)
+{
     const tr_time end = stress_end();
     unsigned long n_round;
 
     for (n_round = 0; tr_now() < end && test_n_failed() == 0; n_round++) {
-        open_round();
-        if (n_round % 4 == 3)
-            check_eq(tr_run(receive_task, NULL), 0);
+        if (n_round % 2 == 0)
+            round_of_crowd(n_round % 4 == 0);
         else
-            stress_together(fns, TR_LEN(fns));
+            round_of_few(n_round % 4 == 3);
         check_eq(n_sent, n_received + n_dropped);
+        check_eq(n_made, n_received + n_kept + n_dropped, "each message ends once");
     }
     return stress_result(n_round);
 }

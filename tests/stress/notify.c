@@ -10,7 +10,7 @@
 
 #include "stress.h"
 
-enum { N_ITEM = 200, N_STEP = 100, N_MEETING = 50, N_TASK = 4 };
+enum { N_ITEM = 200, N_STEP = 100, N_MEETING = 50 };
 
 static tr_notify notify;
 static atomic_uint n_items, n_producers;
@@ -83,6 +83,8 @@ static void await_count(struct stress_thread *t)
     check_eq(step, N_STEP);
 }
 
+static unsigned n_task;
+
 struct watcher {
     uint64_t seed;
 };
@@ -110,18 +112,12 @@ static int watcher(struct watcher *w)
 static int watchers(tr_scope *root, void *unused)
 {
     (void)unused;
-    for (unsigned i = 0; i < N_TASK; i++) {
+    for (unsigned i = 0; i < n_task; i++) {
         struct watcher w = { tri_rand_next(&stress_rand) };
 
         check_eq(watcher_spawn(root, &w, &(struct tr_task_opts){ .flags = TR_TASK_SPREAD }), 0);
     }
     return tr_scope_join(root, TR_NEVER);
-}
-
-static void tasks_beside(struct stress_thread *t)
-{
-    (void)t;
-    check_eq(tr_run(watchers, NULL), 0);
 }
 
 /* ---- meetings ---- */
@@ -194,8 +190,10 @@ int main(void)
 {
     static void (*const item_fns[])(struct stress_thread *) = { consume, produce, produce,
                                                                 produce };
-    static void (*const step_fns[])(struct stress_thread *) = { grow, await_steps, await_count,
-                                                                await_count, tasks_beside };
+    static void (*const step_fns[])(
+        struct stress_thread *) = { grow,        await_steps, await_count, await_count,
+                                    await_steps, await_steps, await_count, await_count };
+    _Static_assert(TR_LEN(step_fns) == STRESS_THREADS, "");
     static void (*const meet_fns[])(struct stress_thread *) = { meet, meet, meet };
     static void (*const want_fns[])(struct stress_thread *) = { want, want, want, make_it };
     const tr_time end = stress_end();
@@ -210,7 +208,9 @@ int main(void)
         tr_notify_init(&notify);
         step = 0;
         n_steps = 0;
-        stress_together(step_fns, TR_LEN(step_fns) - (n_round % 4 != 0));
+        n_task = n_round % 4 == 0 ? STRESS_TASKS : 4;
+        stress_beside(step_fns, n_round % 4 == 0 ? STRESS_THREADS : 4,
+                      n_round % 2 == 0 ? watchers : NULL);
 
         tr_barrier_init(&barrier, TR_LEN(meet_fns));
         n_meetings = 0;

@@ -9,7 +9,7 @@
 
 #include "stress.h"
 
-enum { N_TURN = 200, N_TASK = 6 };
+static unsigned n_turn, n_task; /* of each; beside the threads */
 
 static tr_rwlock lock;
 static unsigned long left, right; /* plain: the lock orders them */
@@ -48,7 +48,7 @@ static void write_end(struct tri_rand *rand)
 
 static void turns(struct stress_thread *t)
 {
-    for (unsigned i = 0; i < N_TURN; i++) {
+    for (unsigned i = 0; i < n_turn; i++) {
         bool writes = tri_rand_once_in(&t->rand, 4), tries = tri_rand_once_in(&t->rand, 4);
         tr_time deadline = some_time(&t->rand);
         int r;
@@ -113,23 +113,23 @@ static int user(struct user *u)
     int r = 0;
 
     tri_rand_init(&rand, u->seed);
-    for (unsigned i = 0; i < N_TURN && r != -ECANCELED; i++)
+    for (unsigned i = 0; i < n_turn && r != -ECANCELED; i++)
         r = user_turn(&rand);
     return 0;
 }
 
 static int users(tr_scope *root, void *unused)
 {
-    tr_task tasks[N_TASK];
+    tr_task tasks[STRESS_TASKS];
 
     (void)unused;
-    for (unsigned i = 0; i < N_TASK; i++) {
+    for (unsigned i = 0; i < n_task; i++) {
         struct user u = { tri_rand_next(&stress_rand) };
         struct tr_task_opts opts = { .flags = TR_TASK_SPREAD, .ret_task = &tasks[i] };
 
         check_eq(user_spawn(root, &u, &opts), 0);
     }
-    for (unsigned i = 0; i < N_TASK; i++) {
+    for (unsigned i = 0; i < n_task; i++) {
         if (stress_below(3) == 0)
             tr_task_abort(&tasks[i]);
         tr_task_close(&tasks[i]);
@@ -137,26 +137,34 @@ static int users(tr_scope *root, void *unused)
     return tr_scope_join(root, TR_NEVER);
 }
 
-static void tasks_beside(struct stress_thread *t)
+static void one_round(unsigned n_thread, bool with_tasks, uint32_t max_readers)
 {
-    (void)t;
-    check_eq(tr_run(users, NULL), 0);
+    void (*const fns[STRESS_THREADS])(struct stress_thread *) = { turns, turns, turns, turns,
+                                                                  turns, turns, turns, turns };
+
+    check_eq(tr_rwlock_init(&lock, max_readers), 0);
+    left = right = 0;
+    n_written = 0;
+    stress_beside(fns, n_thread, with_tasks ? users : NULL);
+    check_eq(left, n_written);
+    check_eq(tr_rwlock_try_write_lock(&lock), 0);
+    check_eq(tr_rwlock_write_unlock(&lock), 0);
 }
 
 int main(void)
 {
-    void (*fns[])(struct stress_thread *) = { turns, turns, turns, tasks_beside };
     const tr_time end = stress_end();
     unsigned long n_round;
 
     for (n_round = 0; tr_now() < end && test_n_failed() == 0; n_round++) {
-        check_eq(tr_rwlock_init(&lock, n_round % 2 ? TR_RWLOCK_READERS_MAX : 2), 0);
-        left = right = 0;
-        n_written = 0;
-        stress_together(fns, TR_LEN(fns) - (n_round % 4 != 0));
-        check_eq(left, n_written);
-        check_eq(tr_rwlock_try_write_lock(&lock), 0);
-        check_eq(tr_rwlock_write_unlock(&lock), 0);
+        const uint32_t max_readers = n_round % 2 ? TR_RWLOCK_READERS_MAX : 2;
+
+        n_turn = 200;
+        n_task = 6;
+        one_round(3, n_round % 4 == 0, max_readers);
+        n_turn = 10;
+        n_task = STRESS_TASKS;
+        one_round(STRESS_THREADS, true, max_readers);
     }
     return stress_result(n_round);
 }

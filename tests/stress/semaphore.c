@@ -10,7 +10,9 @@
 
 #include "stress.h"
 
-enum { N_PERMIT = 4, N_TURN = 200, N_TASK = 6, N_USER = 4 };
+enum { N_PERMIT = 4, N_USER = 4 };
+
+static unsigned n_turn, n_task; /* of each; beside the threads */
 
 static tr_semaphore sem;
 static atomic_int n_out;
@@ -32,7 +34,7 @@ static void use(unsigned n, struct tri_rand *rand)
 
 static void turns(struct stress_thread *t)
 {
-    for (unsigned i = 0; i < N_TURN; i++) {
+    for (unsigned i = 0; i < n_turn; i++) {
         unsigned n = 1 + tri_rand_below(&t->rand, N_PERMIT);
         int r;
 
@@ -84,7 +86,7 @@ static int user(struct user *u)
     int r = 0;
 
     tri_rand_init(&rand, u->seed);
-    for (unsigned i = 0; i < N_TURN && r != -ECANCELED; i++) {
+    for (unsigned i = 0; i < n_turn && r != -ECANCELED; i++) {
         unsigned n = 1 + tri_rand_below(&rand, N_PERMIT);
 
         r = take_somehow(n, &rand);
@@ -98,28 +100,21 @@ static int user(struct user *u)
 
 static int users(tr_scope *root, void *unused)
 {
-    tr_task tasks[N_TASK];
+    tr_task tasks[STRESS_TASKS];
 
     (void)unused;
-    for (unsigned i = 0; i < N_TASK; i++) {
+    for (unsigned i = 0; i < n_task; i++) {
         struct user u = { tri_rand_next(&stress_rand) };
         struct tr_task_opts opts = { .flags = TR_TASK_SPREAD, .ret_task = &tasks[i] };
 
         check_eq(user_spawn(root, &u, &opts), 0);
     }
-    for (unsigned i = 0; i < N_TASK; i++) {
+    for (unsigned i = 0; i < n_task; i++) {
         if (stress_below(3) == 0)
             tr_task_abort(&tasks[i]);
         tr_task_close(&tasks[i]);
     }
     return tr_scope_join(root, TR_NEVER);
-}
-
-/* Runs a runtime beside the threads, which share the permits with it. */
-static void tasks_beside(struct stress_thread *t)
-{
-    (void)t;
-    check_eq(tr_run(users, NULL), 0);
 }
 
 static void close_late(struct stress_thread *t)
@@ -129,17 +124,24 @@ static void close_late(struct stress_thread *t)
     tr_semaphore_close(&sem);
 }
 
-static void round_of_permits(bool with_tasks, bool with_close)
+/* @with_tasks: a runtime beside the threads, which shares the permits with them. */
+static void round_of_permits(unsigned n_thread, bool with_tasks, bool with_close)
 {
-    void (*fns[])(struct stress_thread *) = { turns, turns, turns, turns };
+    void (*fns[STRESS_THREADS])(struct stress_thread *) = { turns, turns, turns, turns,
+                                                            turns, turns, turns, turns };
 
-    if (with_tasks)
-        fns[2] = tasks_beside;
     if (with_close)
-        fns[3] = close_late;
+        fns[n_thread - 1] = close_late;
     check_eq(tr_semaphore_init(&sem, N_PERMIT), 0);
-    stress_together(fns, TR_LEN(fns));
+    stress_beside(fns, n_thread, with_tasks ? users : NULL);
     check_eq(tr_semaphore_available(&sem), N_PERMIT);
+}
+
+static void round_of_crowd(bool with_close)
+{
+    n_turn = 10;
+    n_task = STRESS_TASKS;
+    round_of_permits(STRESS_THREADS, true, with_close);
 }
 
 /* ---- a mutex in what it protects ---- */
@@ -188,7 +190,10 @@ int main(void)
     unsigned long n_round;
 
     for (n_round = 0; tr_now() < end && test_n_failed() == 0; n_round++) {
-        round_of_permits(n_round % 4 == 1, n_round % 4 == 2);
+        n_turn = 200;
+        n_task = 6;
+        round_of_permits(4, n_round % 4 == 1, n_round % 4 == 2);
+        round_of_crowd(n_round % 4 == 3);
         for (unsigned i = 0; i < 20; i++)
             round_of_owners();
     }

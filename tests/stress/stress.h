@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stress.h - what the stress programs share: rounds until a time has passed, and threads that
- * begin together. TR_STRESS_MS: how long a program runs, 2000 by default. TR_SEED repeats the
- * choices, not the interleaving.
+ * stress.h - what the stress programs share: rounds until a time has passed, threads that begin
+ * together, and beside them a runtime with tasks. Some rounds of each program are crowds: STRESS_THREADS
+ * plain threads and STRESS_TASKS tasks on one object. TR_STRESS_MS: how long a program runs, 2000 by
+ * default. TR_SEED repeats the choices, not the interleaving.
  */
 #ifndef TESTS_STRESS_H
 #define TESTS_STRESS_H
@@ -18,7 +19,9 @@
 #include "base/rand.h"
 #include "support/tr-check.h"
 
-static struct tri_rand stress_rand; /* of the main thread */
+enum { STRESS_THREADS = 8, STRESS_TASKS = 64 };
+
+static struct tri_rand stress_rand; /* of the main thread, or of the root task */
 
 static inline tr_time stress_end(void)
 {
@@ -53,8 +56,12 @@ static inline void *stress_main(void *arg)
     return NULL;
 }
 
-/* Runs fns[i] in a thread with the index i, all at the same moment, and waits for their ends. */
-static inline void stress_together(void (*const *fns)(struct stress_thread *), unsigned n)
+/*
+ * Runs fns[i] in a thread with the index i, all at the same moment, and beside them a runtime with
+ * @root (or NULL); waits for their ends.
+ */
+static inline void stress_beside(void (*const *fns)(struct stress_thread *), unsigned n,
+                                 tr_run_fn *root)
 {
     struct stress_thread t[16];
     atomic_uint n_left = n;
@@ -65,8 +72,15 @@ static inline void stress_together(void (*const *fns)(struct stress_thread *), u
         if (pthread_create(&t[i].thread, NULL, stress_main, &t[i]) != 0)
             abort();
     }
+    if (root)
+        check_eq(tr_run(root, NULL), 0);
     for (unsigned i = 0; i < n; i++)
         pthread_join(t[i].thread, NULL);
+}
+
+static inline void stress_together(void (*const *fns)(struct stress_thread *), unsigned n)
+{
+    stress_beside(fns, n, NULL);
 }
 
 static inline int stress_result(unsigned long n_round)

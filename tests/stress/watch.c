@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watch.c - two writers against readers that get, pin, clone and wait. Every value is read whole,
+ * watch.c - writers against readers that get, pin, clone and wait: in threads, in tasks, and in a
+ * crowd of both. Every value is read whole,
  * versions never go back, the last one is seen by all, and each is dropped once.
  */
 #include "config.h"
@@ -9,13 +10,13 @@
 
 #include "stress.h"
 
-enum { N_WRITER = 2, N_READER = 3, N_VALUE = 200, N_ID = N_WRITER * N_VALUE };
+enum { N_WRITER = 6, N_READER = STRESS_THREADS + STRESS_TASKS - N_WRITER, MAX_ID = 400 };
 
 struct value {
     uint64_t id[4]; /* all the same; 0: empty */
 };
 
-static atomic_uint n_dropped_of[N_ID + 2];
+static atomic_uint n_dropped_of[MAX_ID + 2];
 static atomic_uint next_id;
 
 static struct value value(uint64_t id)
@@ -42,23 +43,29 @@ static void value_drop(struct value *v)
 
 TR_WATCH(valuew, struct value, value_drop);
 
+static unsigned n_writer, n_reader;               /* this round; the threads come first */
+static unsigned n_writer_thread, n_reader_thread; /* of them */
+static unsigned n_value, n_id;                    /* of each writer, of all */
 static valuew_tx txs[N_WRITER];
 static valuew_rx rxs[N_READER];
 
-static void write_some(struct stress_thread *t)
+static void write_values(valuew_tx *tx, struct tri_rand *rand, bool in_task)
 {
-    valuew_tx *tx = &txs[t->index];
-
-    for (unsigned i = 0; i < N_VALUE; i++) {
+    for (unsigned i = 0; i < n_value; i++) {
         struct value v = value(atomic_fetch_add(&next_id, 1));
-        int r = tri_rand_once_in(&t->rand, 2) ? valuew_send(tx, &v) : valuew_replace(tx, &v);
+        int r = tri_rand_once_in(rand, 2) ? valuew_send(tx, &v) : valuew_replace(tx, &v);
 
         check_eq(v.id[0] == 0, r == 0);
         value_drop(&v);
-        if (tri_rand_once_in(&t->rand, 20))
-            sched_yield();
+        if (tri_rand_once_in(rand, 20))
+            (void)(in_task ? tr_yield() : sched_yield());
     }
     valuew_tx_close(tx);
+}
+
+static void write_some(struct stress_thread *t)
+{
+    write_values(&txs[t->index], &t->rand, false);
 }
 
 /* Replaces @rx by a clone of itself. */
@@ -87,7 +94,7 @@ static void read_one(valuew_rx *rx, struct tri_rand *rand)
 
 static void read_some(struct stress_thread *t)
 {
-    valuew_rx *rx = &rxs[t->index - N_WRITER];
+    valuew_rx *rx = &rxs[t->index - n_writer_thread];
     uint64_t seen = 0;
     int r;
 
@@ -97,7 +104,7 @@ static void read_some(struct stress_thread *t)
         seen = rx->end.seen;
         r = valuew_blocking_changed(rx, tri_rand_once_in(&t->rand, 3) ? TR_US(1) : TR_NEVER);
     } while (r != -EPIPE);
-    check_eq(rx->end.seen, N_ID, "the last one is seen before the end");
+    check_eq(rx->end.seen, n_id, "the last one is seen before the end");
     check_whole(valuew_get(rx));
     valuew_rx_close(rx);
 }
@@ -123,62 +130,104 @@ static bool is_last(const void *v, void *arg)
 static int read_task(struct reader_arg *a)
 {
     check_eq(valuew_wait_for(&a->rx, is_last, NULL, TR_NEVER), -EPIPE);
-    check_eq(a->rx.end.seen, N_ID);
+    check_eq(a->rx.end.seen, n_id);
     return 0;
 }
 
-static int write_task(tr_scope *root, void *unused)
+struct writer_arg {
+    unsigned index;
+    uint64_t seed;
+};
+TR_TASK(write_task, struct writer_arg, tr_nodrop);
+
+static int write_task(struct writer_arg *a)
 {
+    struct tri_rand rand;
+
+    tri_rand_init(&rand, a->seed);
+    write_values(&txs[a->index], &rand, true);
+    return 0;
+}
+
+static int tasks(tr_scope *root, void *unused)
+{
+    const struct tr_task_opts opts = { .flags = TR_TASK_SPREAD };
+
     (void)unused;
-    for (unsigned i = 0; i < N_READER; i++) {
+    for (unsigned i = n_reader_thread; i < n_reader; i++) {
         struct reader_arg a = { rxs[i] };
-        struct tr_task_opts opts = { .flags = TR_TASK_SPREAD };
 
         check_eq(read_task_spawn(root, &a, &opts), 0);
     }
-    for (unsigned i = 0; i < N_ID; i++) {
-        struct value v = value(atomic_fetch_add(&next_id, 1));
+    for (unsigned i = n_writer_thread; i < n_writer; i++) {
+        struct writer_arg a = { i, tri_rand_next(&stress_rand) };
 
-        check_eq(valuew_replace(&txs[0], &v), 0);
-        if (i % 8 == 0)
-            check_eq(tr_yield(), 0);
+        check_eq(write_task_spawn(root, &a, &opts), 0);
     }
-    for (unsigned i = 0; i < N_WRITER; i++)
-        valuew_tx_close(&txs[i]);
     return tr_scope_join(root, TR_NEVER);
 }
 
-static void open_round(void)
+/* ---- rounds ---- */
+
+static void open_round(unsigned writers, unsigned readers, unsigned values)
 {
     struct value first = value(1);
 
-    for (unsigned i = 0; i < N_ID + 2; i++)
+    n_writer = writers;
+    n_reader = readers;
+    n_value = values;
+    n_id = writers * values;
+    if (n_id > MAX_ID)
+        abort();
+    for (unsigned i = 0; i < n_id + 2; i++)
         n_dropped_of[i] = 0;
     next_id = 2;
     if (valuew_new(&first, &txs[0], &rxs[0]) < 0)
         abort();
-    for (unsigned i = 1; i < N_WRITER; i++)
+    for (unsigned i = 1; i < n_writer; i++)
         txs[i] = valuew_tx_clone(&txs[0]);
-    for (unsigned i = 1; i < N_READER; i++)
+    for (unsigned i = 1; i < n_reader; i++)
         rxs[i] = valuew_subscribe(&txs[0]);
+}
+
+/* A few, either in threads or in tasks. */
+static void round_of_few(bool in_tasks)
+{
+    static void (*const fns[])(struct stress_thread *) = { write_some, write_some, read_some,
+                                                           read_some, read_some };
+
+    n_writer_thread = in_tasks ? 0 : 2;
+    n_reader_thread = in_tasks ? 0 : 3;
+    open_round(2, 3, 200);
+    stress_beside(fns, in_tasks ? 0 : TR_LEN(fns), in_tasks ? tasks : NULL);
+}
+
+/* Two of the writers and six of the readers are threads. */
+static void round_of_crowd(void)
+{
+    static void (*const fns[STRESS_THREADS])(struct stress_thread *) = {
+        write_some, write_some, read_some, read_some, read_some, read_some, read_some, read_some
+    };
+
+    n_writer_thread = 2;
+    n_reader_thread = STRESS_THREADS - 2;
+    open_round(N_WRITER, N_READER, 40);
+    stress_beside(fns, STRESS_THREADS, tasks);
 }
 
 int main(void)
 {
-    static void (*const fns[])(struct stress_thread *) = { write_some, write_some, read_some,
-                                                           read_some, read_some };
     const tr_time end = stress_end();
     unsigned long n_round;
 
     for (n_round = 0; tr_now() < end && test_n_failed() == 0; n_round++) {
         unsigned bad = 0;
 
-        open_round();
-        if (n_round % 4 == 3)
-            check_eq(tr_run(write_task, NULL), 0);
+        if (n_round % 2 == 0)
+            round_of_crowd();
         else
-            stress_together(fns, TR_LEN(fns));
-        for (unsigned id = 1; id < N_ID + 2; id++)
+            round_of_few(n_round % 4 == 3);
+        for (unsigned id = 1; id < n_id + 2; id++)
             bad += n_dropped_of[id] != 1;
         check_eq(bad, 0, "each value is dropped once");
     }

@@ -2,7 +2,8 @@
 /*
  * main-plain.c - the tests without Criterion: [--list] [PART of "suite/test"]. Each test is a
  * forked child with a process group of its own, which is killed when its time is up; TAP goes to
- * stdout. The parent has one thread, so the child may do anything.
+ * stdout. The parent has one thread, so the child may do anything. With TR_REPEAT=n a test of races
+ * is performed n times, up to its first failure.
  */
 #include "config.h"
 
@@ -133,6 +134,19 @@ static enum tri_outcome run(const struct tr_test *t, char *why, size_t size)
     return TRI_FAILED;
 }
 
+/* The same, as often as it is to be repeated. */
+static enum tri_outcome run_often(const struct tr_test *t, char *why, size_t size)
+{
+    const unsigned n = tri_repeats_of(t);
+    enum tri_outcome out = TRI_PASSED;
+
+    for (tri_repeat = 0; tri_repeat < n && out == TRI_PASSED; tri_repeat++)
+        out = run(t, why, size);
+    if (out == TRI_FAILED && n > 1)
+        printf("# %s::%s: repetition %u of %u\n", t->suite->name, t->name, tri_repeat, n);
+    return out;
+}
+
 static unsigned count_chosen(const char *part)
 {
     unsigned n = 0;
@@ -146,7 +160,7 @@ static bool report(const struct tr_test *t, unsigned number)
 {
     static const char *const word[] = { "ok", "not ok", "ok" };
     char why[64] = "";
-    enum tri_outcome out = run(t, why, sizeof why);
+    enum tri_outcome out = run_often(t, why, sizeof why);
 
     printf("%s %u - %s::%s%s%s\n", word[out], number, t->suite->name, t->name, why,
            out == TRI_SKIPPED ? " # SKIP" : "");

@@ -14,6 +14,7 @@ struct tr_suite {
     void (*init)(void); /* before the body and outside its task; the body is left out if it fails */
     void (*fini)(void); /* after the body, if that was entered */
     double timeout;     /* seconds, for each test; 0: the default of 10 */
+    bool races;         /* forces the orders of races: TR_REPEAT=n performs each test n times */
     int end_;
 };
 
@@ -22,6 +23,7 @@ struct tr_test {
     const char *name;
     void (*body)(void);
     double timeout; /* 0: that of the suite */
+    bool once;      /* is not repeated, though its suite is one of races: it takes long */
     int end_;
 };
 
@@ -35,6 +37,10 @@ const struct tr_test *tri_current_test(void);
 
 /* What test_seed() is in @t. */
 uint64_t tri_seed_of(const struct tr_test *t);
+
+/* How often @t is performed, each time in a process of its own; and which time this one is. */
+unsigned tri_repeats_of(const struct tr_test *t);
+extern unsigned tri_repeat;
 
 /* Seconds until the test counts as hung: sanitizers and valgrind get six times as long. */
 double tri_test_limit(const struct tr_test *t);

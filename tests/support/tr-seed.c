@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tr-seed.c - one number, TR_SEED, from which each test derives its own by its name: a test that is
- * run alone with the same TR_SEED sees the same numbers.
+ * run alone with the same TR_SEED sees the same numbers. The repetitions of a test see others.
  */
 #include "config.h"
 
@@ -53,7 +53,9 @@ static uint64_t add_text(uint64_t seed, const char *text)
 
 uint64_t tri_seed_of(const struct tr_test *t)
 {
-    return add_text(add_text(root_seed(), t->suite->name), t->name);
+    const uint64_t seed = add_text(add_text(root_seed(), t->suite->name), t->name);
+
+    return tri_repeat > 0 ? mix(seed + tri_repeat) : seed;
 }
 
 uint64_t test_seed(void)

@@ -16,6 +16,15 @@ const struct tr_test *tri_current_test(void)
     return current;
 }
 
+unsigned tri_repeat;
+
+unsigned tri_repeats_of(const struct tr_test *t)
+{
+    const char *n = getenv("TR_REPEAT");
+
+    return t->suite->races && !t->once && n && atoi(n) > 1 ? (unsigned)atoi(n) : 1;
+}
+
 double tri_test_limit(const struct tr_test *t)
 {
     const char *factor = getenv("TR_TIMEOUT_FACTOR");

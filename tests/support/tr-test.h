@@ -23,12 +23,12 @@
 #include "support/tr-check.h"
 #include "support/tr-guard.h"
 
-/* .init, .fini, .timeout: see struct tr_suite */
+/* .init, .fini, .timeout, .races: see struct tr_suite */
 #define TR_SUITE(...) TRI_SUITE(__VA_ARGS__, .end_ = 0)
 #define TRI_SUITE(suite_, ...) \
     static const struct tr_suite tr_suite_##suite_ = { .name = #suite_, __VA_ARGS__ }
 
-/* .timeout: seconds, in place of the suite's */
+/* .timeout: seconds, in place of the suite's; .once: see struct tr_test */
 #define TR_TEST(suite_, ...) TRI_TEST(suite_, __VA_ARGS__, .end_ = 0)
 #define TRI_TEST(suite_, name_, ...)                              \
     static void tr_body_##suite_##_##name_(void);                 \

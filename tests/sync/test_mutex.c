@@ -4,7 +4,7 @@
 
 #include "sync/calls.h"
 
-TR_SUITE(mutex, .init = kit_listen, .timeout = 20);
+TR_SUITE(mutex, .races = true, .init = kit_listen, .timeout = 20);
 
 static tr_mutex mutex = TR_MUTEX_INIT;
 static unsigned n_inside; /* protected by it */

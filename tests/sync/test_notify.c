@@ -4,7 +4,7 @@
 
 #include "sync/calls.h"
 
-TR_SUITE(notify, .init = kit_listen, .timeout = 20);
+TR_SUITE(notify, .races = true, .init = kit_listen, .timeout = 20);
 
 static tr_notify notify = TR_NOTIFY_INIT;
 

@@ -4,7 +4,7 @@
 
 #include "sync/calls.h"
 
-TR_SUITE(once, .init = kit_listen, .timeout = 20);
+TR_SUITE(once, .races = true, .init = kit_listen, .timeout = 20);
 
 static tr_once once = TR_ONCE_INIT;
 static int first = 1, second = 2;

@@ -4,7 +4,7 @@
 
 #include "sync/calls.h"
 
-TR_SUITE(rwlock, .init = kit_listen, .timeout = 20);
+TR_SUITE(rwlock, .races = true, .init = kit_listen, .timeout = 20);
 
 static tr_rwlock lock = TR_RWLOCK_INIT;
 static bool leave; /* those inside may go */

@@ -5,7 +5,7 @@
 #include "sync/calls.h"
 #include "sync/permits.h"
 
-TR_SUITE(semaphore, .init = kit_listen, .timeout = 20);
+TR_SUITE(semaphore, .races = true, .init = kit_listen, .timeout = 20);
 
 static tr_semaphore sem = TR_SEMAPHORE_INIT(0);
 
