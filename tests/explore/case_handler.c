@@ -330,7 +330,7 @@ const struct explore_case explore_handler_cases[] = {
     { "handler, post, cancel, post, close", setup_2, { run_it, post_cancel_post }, finish, 2, 3,
       NULL },
     { "handler, post, close x cancel, taken over", setup_2, { run_it, post_1, cancel_raid },
-      finish, 2, 3, broken_raid },
+      finish, 2, 2, broken_raid },
     { "handler, post, drain", setup_until_drain, { run_it, post_drain }, finish, 2, 3,
       broken_told },
     { "handler with a timer, post 2, close", setup_ticks, { run_it, post_2 }, finish, 2, 3,

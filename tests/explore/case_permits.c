@@ -517,7 +517,7 @@ const struct explore_case explore_permits_cases[] = {
     { "rwlock, write, downgrade x read x write", setup, { write_downgrade, read_1, write_1 },
       finish, 2, 2, NULL },
     { "rwlock, tasks, write, downgrade x read, write", setup_tasks,
-      { write_downgrade, read_write }, finish, 2, 4, NULL },
+      { write_downgrade, read_write }, finish, 2, 3, NULL },
     { "rwlock, write with a deadline, read x write", setup, { write_a_while, write_1 }, finish, 3,
       4, NULL },
     { "once, get or init x get or init", setup, { get_or_make, get_or_make }, finish, 3, 4,

@@ -81,6 +81,8 @@ extern const struct explore_case explore_watch_cases[];
 extern const struct explore_case explore_ask_cases[];
 extern const struct explore_case explore_future_cases[];
 extern const struct explore_case explore_set_cases[];
+extern const struct explore_case explore_fd_cases[];
+extern const struct explore_case explore_level_cases[];
 extern const struct explore_case explore_scope_cases[];
 extern const struct explore_case explore_task_cases[];
 extern const struct explore_case explore_permits_cases[];

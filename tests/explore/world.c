@@ -2,6 +2,8 @@
 /* world.c - see world.h; and liburcu's stand-in, and what the scheduler's files need to link. */
 #include "config.h"
 
+#include "actor/runtime.h"
+#include "base/clock.h"
 #include "explore/engine.h"
 #include "explore/world.h"
 #include "sched/idle.h"
@@ -186,6 +188,11 @@ static tr_time backend_now(struct tri_backend *b)
 tr_time tr_now(void)
 {
     return mine() ? mine()->now : TR_S(1);
+}
+
+tr_time tri_clock_now(void)
+{
+    return TR_S(1);
 }
 
 tr_time tr_after(tr_time span)
@@ -400,6 +407,16 @@ void world_end(int result)
     world_worker_end(tasks[explore_self()], result);
 }
 
+struct tri_runtime *world_runtime(unsigned thread)
+{
+    return &tasks[thread]->rt;
+}
+
+void world_same_runtime(unsigned thread, unsigned as)
+{
+    tasks[thread]->worker.rt = &tasks[as]->rt;
+}
+
 tr_task world_handle(unsigned thread)
 {
     return world_worker_handle(tasks[thread]);
@@ -411,6 +428,13 @@ void world_finish(void)
         world_worker_free(tasks[t]);
         tasks[t] = NULL;
     }
+}
+
+/* ---- actor/runtime.h ---- */
+
+struct tri_runtime *tri_runtime_self(void)
+{
+    return tri_tls_worker ? tri_tls_worker->rt : NULL;
 }
 
 /* ---- sync/owner.h: variables of a thread have one address here ---- */

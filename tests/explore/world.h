@@ -41,6 +41,8 @@ bool world_enter(void); /* where a thread begins; true: it is a task */
 bool world_is_task(void);
 void world_end(int result);
 tr_task world_handle(unsigned thread);
+struct tri_runtime *world_runtime(unsigned thread);
+void world_same_runtime(unsigned thread, unsigned as);
 void world_finish(void);
 
 #endif /* TESTS_EXPLORE_WORLD_H */
