@@ -332,7 +332,7 @@ const struct explore_case explore_notify_cases[] = {
       broken_one },
     { "notify, one x wait in a task", setup_task, { tell_one, await_one }, finish, 3, 4, NULL },
     { "notify, one, last x wait with a deadline x the same", setup_task,
-      { tell_two, await_a_while, await_a_while }, finish_taken, 1, 2, NULL },
+      { tell_two, await_a_while, await_a_while }, finish_taken, 0, 2, NULL },
     { "notify, one x wait with a deadline x the same", setup,
       { tell_one, await_a_while, await_a_while }, finish_taken, 1, 2, broken_two },
     { "notify, one x wait, one x wait, one", setup, { tell_one, await_and_tell, await_and_tell },

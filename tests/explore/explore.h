@@ -72,6 +72,7 @@ extern const struct explore_case *const explore_lists[];
 extern const struct explore_case explore_lock_cases[];
 extern const struct explore_case explore_park_cases[];
 extern const struct explore_case explore_inbox_cases[];
+extern const struct explore_case explore_idle_cases[];
 extern const struct explore_case explore_deque_cases[];
 extern const struct explore_case explore_oneshot_cases[];
 extern const struct explore_case explore_mpsc_cases[];

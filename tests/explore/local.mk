@@ -52,6 +52,7 @@ tests_explore_libexplored_la_SOURCES = \
     tests/explore/case_fd.c \
     tests/explore/case_future.c \
     tests/explore/case_handler.c \
+    tests/explore/case_idle.c \
     tests/explore/case_inbox.c \
     tests/explore/case_level.c \
     tests/explore/case_lock.c \

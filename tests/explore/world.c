@@ -165,7 +165,7 @@ struct tri_poller {
 
 struct world_worker {
     struct tri_worker worker;
-    struct tri_worker *list[1];
+    struct tri_worker *list[2];
     struct tri_runtime rt;
     struct tri_poller poller;
     struct tri_task *task;
@@ -307,6 +307,15 @@ void world_worker_leave(void)
 void world_worker_loop(struct world_worker *w)
 {
     tri_worker_loop(&w->worker);
+}
+
+void world_worker_join(struct world_worker *w, struct world_worker *second)
+{
+    w->list[1] = &second->worker;
+    w->rt.n_worker = 2;
+    second->worker.index = 1;
+    second->worker.rt = &w->rt;
+    atomic_init(&w->rt.n_started, 2);
 }
 
 void world_worker_stop(struct world_worker *w)
