@@ -5,6 +5,9 @@
  */
 #include "config.h"
 
+#include "actor/conductor.h"
+#include "actor/signal.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/place.h"
 #include "explore/explore.h"
@@ -117,4 +120,34 @@ void tri_context_make(struct tri_context *ctx, void *top_below_frame, void *low,
     (void)fn;
     (void)arg;
     absent(__func__);
+}
+
+void tri_runtime_drain(struct tri_runtime *rt)
+{
+    (void)rt;
+    absent(__func__);
+}
+
+void tri_runtime_cancel(struct tri_runtime *rt)
+{
+    (void)rt;
+    absent(__func__);
+}
+
+struct tri_conductor *tri_signal_main_begin(void)
+{
+    absent(__func__);
+    return NULL;
+}
+
+void tri_signal_main_end(void)
+{
+    absent(__func__);
+}
+
+int tri_conductor_start(struct tri_runtime *rt)
+{
+    (void)rt;
+    absent(__func__);
+    return 0;
 }

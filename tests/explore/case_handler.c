@@ -207,6 +207,12 @@ static void cancel_raid(void)
     raid();
 }
 
+static void post_cancel_raid(void)
+{
+    post_1();
+    cancel_raid();
+}
+
 static void post_cancel_post(void)
 {
     post_cancel();
@@ -329,8 +335,10 @@ const struct explore_case explore_handler_cases[] = {
     { "handler, post, cancel", setup_2, { run_it, post_cancel }, finish, 2, 3, broken_told },
     { "handler, post, cancel, post, close", setup_2, { run_it, post_cancel_post }, finish, 2, 3,
       NULL },
+    { "handler, post, close, cancel, taken over", setup_2, { run_it, post_cancel_raid }, finish, 2, 3,
+      broken_raid },
     { "handler, post, close x cancel, taken over", setup_2, { run_it, post_1, cancel_raid },
-      finish, 2, 3, broken_raid },
+      finish, 1, 2, NULL },
     { "handler, post, drain", setup_until_drain, { run_it, post_drain }, finish, 2, 3,
       broken_told },
     { "handler with a timer, post 2, close", setup_ticks, { run_it, post_2 }, finish, 2, 3,

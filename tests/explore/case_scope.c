@@ -60,6 +60,18 @@ static void setup_full(void)
     begin(2, &(struct tr_scope_opts){ .max_children = 2 });
 }
 
+/* The children are tasks whose results are kept. */
+static void setup_keep(void)
+{
+    begin(0, &(struct tr_scope_opts){ .keep = TR_KEEP_ALL });
+    for (unsigned t = 1; t < EXPLORE_THREADS; t++) {
+        struct tri_actor *a = tri_actor_of(world_worker_wakee(workers[t]));
+
+        tri_task_of(a)->uncounted = false;
+        check(tri_scope_add(scope.impl, a) == 0);
+    }
+}
+
 static void finish(void)
 {
     check(is_ended);
@@ -121,7 +133,42 @@ static void room_join_end(void)
     end();
 }
 
+static int next(tr_time deadline)
+{
+    tr_ended ended = { .result = 0 };
+    int r = tr_scope_next(&scope, deadline, &ended);
+
+    check(r != 1 || ended.result == 7);
+    return r;
+}
+
+static void next_to_end(void)
+{
+    world_worker_enter(workers[0]);
+    check(next(TR_NEVER) == 1);
+    check(next(TR_NEVER) == 1);
+    check(next(TR_NEVER) == 0);
+    end();
+}
+
+/* What nobody has asked for goes with the scope. */
+static void next_a_while_end(void)
+{
+    int r;
+
+    world_worker_enter(workers[0]);
+    r = next(TR_S(2));
+    check(r == 1 || r == -ETIMEDOUT);
+    end();
+}
+
 /* ---- the children ---- */
+
+static void task_ends(void)
+{
+    world_worker_enter(workers[explore_self()]);
+    world_worker_end(workers[explore_self()], 7);
+}
 
 static void child_ends(void)
 {
@@ -146,6 +193,12 @@ static void woken_already(struct explore_op *op)
         op->old |= TRI_READY;
 }
 
+static void ref_lost(struct explore_op *op)
+{
+    if (explore_is(op, "tri_task_ref", EXPLORE_ADD))
+        op->writes = false;
+}
+
 static void unlocked(struct explore_op *op)
 {
     if (explore_is(op, "tri_lock_try", EXPLORE_CAS))
@@ -165,6 +218,11 @@ static const struct explore_broken broken[] = {
     { 0 },
 };
 
+static const struct explore_broken broken_keep[] = {
+    { "a result that is kept is not counted as a reference", ref_lost },
+    { 0 },
+};
+
 const struct explore_case explore_scope_cases[] = {
     { "scope, join, end x a child ends", setup_1, { join_end, child_ends }, finish, 3, 4,
       broken },
@@ -178,6 +236,10 @@ const struct explore_case explore_scope_cases[] = {
       { drain_end, child_ends, child_ends }, finish, 1, 2, NULL },
     { "scope of 2, room, join, end x a child ends x a child ends", setup_full,
       { room_join_end, child_ends, child_ends }, finish, 1, 2, NULL },
+    { "scope that keeps, next, next, end x a task ends x a task ends", setup_keep,
+      { next_to_end, task_ends, task_ends }, finish, 1, 2, broken_keep },
+    { "scope that keeps, next with a deadline, end x a task ends x a task ends", setup_keep,
+      { next_a_while_end, task_ends, task_ends }, finish, 1, 2, NULL },
     { "scope, join, end x cancel, a child ends", setup_1, { join_end, cancel_child_ends }, finish,
       2, 3, NULL },
     { 0 },

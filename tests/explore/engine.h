@@ -86,9 +86,9 @@ void memory_keep(void);       /* the blocks that exist stay, as they are, in all
 bool memory_has_news(void);   /* a word was found to be shared: begin the search again */
 void memory_check_leaks(void);
 
-/* An atomic step of a thread will change the word. */
-void memory_will_change(void *addr, size_t size);
-/* The run was left: a lock of the library's own may be held, and is as before the run again. */
+/* A thread will change so many bytes, 16 at most. */
+void memory_will_change(const void *addr, size_t size);
+/* The run was left: what lies outside, as a lock that was held, is as before the run again. */
 void memory_put_back(void);
 
 void *memory_alloc(size_t bytes, size_t align, int fill);

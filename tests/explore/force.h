@@ -122,7 +122,9 @@ void explore_mark(const char *func, int line);
 void *explore_memcpy(void *dst, const void *src, size_t n);
 void *explore_memset(void *dst, int c, size_t n);
 void explore_free(void *p);
+void *explore_malloc(size_t n);
 
+#define malloc explore_malloc
 #define memcpy explore_memcpy
 #define memset explore_memset
 #define free   explore_free

@@ -21,6 +21,7 @@ long explore_syscall(long number, ...);
 int explore_yield(void);
 void explore_relax(void);
 void explore_free(void *p);
+void *explore_malloc(size_t n);
 _Noreturn void tri_assert_fail(const char *text, const char *file, int line);
 
 static long futex_wait(uint32_t *word, uint32_t expected, bool timed)
@@ -101,6 +102,11 @@ void *tri_mem_alloc_lines(size_t bytes)
 void *tri_mem_alloc_dirty(size_t bytes)
 {
     return memory_alloc(bytes, 16, 0xaa);
+}
+
+void *explore_malloc(size_t n)
+{
+    return memory_alloc(n, 16, 0xaa);
 }
 
 void explore_free(void *p)

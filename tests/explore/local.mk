@@ -7,6 +7,7 @@ explore_tests = \
     tests/explore/explore_handlers \
     tests/explore/explore_queues \
     tests/explore/explore_sync \
+    tests/explore/explore_system \
     tests/explore/explore_tasks
 stress_tests += $(explore_tests)
 tests_explore_explore_broadcast_CFLAGS = $(EXPLORE_CFLAGS)
@@ -21,6 +22,8 @@ tests_explore_explore_queues_CFLAGS = $(EXPLORE_CFLAGS)
 tests_explore_explore_queues_LDADD = tests/explore/libexplored.la
 tests_explore_explore_sync_CFLAGS = $(EXPLORE_CFLAGS)
 tests_explore_explore_sync_LDADD = tests/explore/libexplored.la
+tests_explore_explore_system_CFLAGS = $(EXPLORE_CFLAGS)
+tests_explore_explore_system_LDADD = tests/explore/libexplored.la
 tests_explore_explore_tasks_CFLAGS = $(EXPLORE_CFLAGS)
 tests_explore_explore_tasks_LDADD = tests/explore/libexplored.la
 EXPLORE_CFLAGS = -pthread $(TR_CFLAGS)
@@ -47,9 +50,12 @@ tests_explore_libexplored_la_SOURCES = \
     tests/explore/case_broadcast_copy.c \
     tests/explore/case_broadcast_wait.c \
     tests/explore/case_deque.c \
+    tests/explore/case_fd.c \
     tests/explore/case_future.c \
     tests/explore/case_handler.c \
+    tests/explore/case_idle.c \
     tests/explore/case_inbox.c \
+    tests/explore/case_level.c \
     tests/explore/case_lock.c \
     tests/explore/case_mpsc.c \
     tests/explore/case_mpsc_more.c \
@@ -65,6 +71,9 @@ tests_explore_libexplored_la_SOURCES = \
     tests/explore/case_watch.c \
     tests/explore/world.c tests/explore/world.h \
     lib/actor/handler.c lib/actor/handler_record.c lib/actor/handler_run.c \
+    lib/actor/handler.c \
+    lib/actor/level_watch.c \
+    lib/actor/shutdown.c \
     lib/base/futex.c \
     lib/base/membarrier.c \
     lib/base/wheel.c \
@@ -94,6 +103,8 @@ tests_explore_libexplored_la_SOURCES = \
     lib/combine/select.c \
     lib/combine/select_set.c \
     lib/sched/cycle.c \
+    lib/io/gate.c \
+    lib/reactor/readiness.c \
     lib/sched/deque.c \
     lib/sched/gate.c \
     lib/sched/idle.c \

@@ -28,7 +28,7 @@ enum {
     N_GRAIN = REGION / GRAIN,
     N_GLOBAL = 1024, /* words elsewhere, by a hash of their address */
     MAX_BLOCK = 1024,
-    MAX_UNDO = 64,
+    MAX_UNDO = 1024,
     POISON = 0xdb,
 };
 
@@ -67,13 +67,18 @@ static struct vector now[N_SELF];
 static uint64_t run;
 static bool has_news;
 
-/* Words of the library's own variables that the threads have changed in this run. */
+/* What the threads have changed in this run outside of it: variables of the library and the case.
+ * By a hash of their addresses: those that are noted already. */
 static struct {
     void *addr;
-    uint64_t was;
     size_t size;
+    char was[16];
 } undo[MAX_UNDO];
 static unsigned n_undo;
+static struct {
+    const void *addr;
+    uint64_t run;
+} undone[MAX_UNDO];
 
 static struct block blocks[MAX_BLOCK];
 static unsigned n_block, n_kept;
@@ -137,25 +142,29 @@ static void everything_so_far_is_over(void)
     run++;
 }
 
-void memory_will_change(void *addr, size_t size)
+void memory_will_change(const void *addr, size_t size)
 {
+    const size_t i = (uintptr_t)addr / GRAIN % MAX_UNDO;
+    void *to = (void *)(uintptr_t)addr;
+
     if (is_inside(addr) || !threads_are_running())
         return;
-    for (unsigned i = 0; i < n_undo; i++)
-        if (undo[i].addr == addr)
-            return;
+    if (undone[i].addr == addr && undone[i].run == run)
+        return;
+    undone[i].addr = addr;
+    undone[i].run = run;
     if (n_undo == MAX_UNDO)
-        explore_fail("more than %d words outside of the memory of the case are changed", MAX_UNDO);
-    undo[n_undo].addr = addr;
+        explore_fail("more than %d changes outside of the memory of the case", MAX_UNDO);
+    undo[n_undo].addr = to;
     undo[n_undo].size = size;
-    memcpy(&undo[n_undo++].was, addr, size);
+    memcpy(undo[n_undo++].was, addr, size);
 }
 
 void memory_put_back(void)
 {
     while (n_undo > 0) {
         n_undo--;
-        memcpy(undo[n_undo].addr, &undo[n_undo].was, undo[n_undo].size);
+        memcpy(undo[n_undo].addr, undo[n_undo].was, undo[n_undo].size);
     }
 }
 
@@ -293,8 +302,11 @@ void memory_access(const void *addr, size_t size, enum memory_access how)
     const bool alone = !threads_are_running(); /* before or after everybody */
     unsigned me;
 
-    if (!is_inside(addr))
-        return; /* the case's own variables: it does not race with itself */
+    if (!is_inside(addr)) { /* the case's own variables: it does not race with itself */
+        if (how == PLAIN_WRITE && size <= sizeof undo[0].was)
+            memory_will_change(addr, size);
+        return;
+    }
     me = explore_self();
     if (on_stack && threads_is_dead_stack(addr))
         explore_fail("%s of a local variable after its function has returned",

@@ -2,6 +2,8 @@
 /* world.c - see world.h; and liburcu's stand-in, and what the scheduler's files need to link. */
 #include "config.h"
 
+#include "actor/runtime.h"
+#include "base/clock.h"
 #include "explore/engine.h"
 #include "explore/world.h"
 #include "sched/cycle.h"
@@ -164,7 +166,7 @@ struct tri_poller {
 
 struct world_worker {
     struct tri_worker worker;
-    struct tri_worker *list[1];
+    struct tri_worker *list[2];
     struct tri_runtime rt;
     struct tri_poller poller;
     struct tri_task *task;
@@ -187,6 +189,11 @@ static tr_time backend_now(struct tri_backend *b)
 tr_time tr_now(void)
 {
     return mine() ? mine()->now : TR_S(1);
+}
+
+tr_time tri_clock_now(void)
+{
+    return TR_S(1);
 }
 
 tr_time tr_after(tr_time span)
@@ -303,6 +310,15 @@ void world_worker_loop(struct world_worker *w)
     tri_worker_loop(&w->worker);
 }
 
+void world_worker_join(struct world_worker *w, struct world_worker *second)
+{
+    w->list[1] = &second->worker;
+    w->rt.n_worker = 2;
+    second->worker.index = 1;
+    second->worker.rt = &w->rt;
+    atomic_init(&w->rt.n_started, 2);
+}
+
 void world_worker_stop(struct world_worker *w)
 {
     atomic_store(&w->rt.stopping, true);
@@ -401,6 +417,16 @@ void world_end(int result)
     world_worker_end(tasks[explore_self()], result);
 }
 
+struct tri_runtime *world_runtime(unsigned thread)
+{
+    return &tasks[thread]->rt;
+}
+
+void world_same_runtime(unsigned thread, unsigned as)
+{
+    tasks[thread]->worker.rt = &tasks[as]->rt;
+}
+
 tr_task world_handle(unsigned thread)
 {
     return world_worker_handle(tasks[thread]);
@@ -412,6 +438,13 @@ void world_finish(void)
         world_worker_free(tasks[t]);
         tasks[t] = NULL;
     }
+}
+
+/* ---- actor/runtime.h ---- */
+
+struct tri_runtime *tri_runtime_self(void)
+{
+    return tri_tls_worker ? tri_tls_worker->rt : NULL;
 }
 
 /* ---- sync/owner.h: variables of a thread have one address here ---- */

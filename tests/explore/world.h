@@ -23,6 +23,8 @@ struct tri_wakee *world_worker_wakee(struct world_worker *w);
 /* The thread is a worker that runs handlers, until it is stopped; anybody stops it. */
 void world_worker_loop(struct world_worker *w);
 void world_worker_stop(struct world_worker *w);
+/* In the setup: two workers of one runtime, that of @w. */
+void world_worker_join(struct world_worker *w, struct world_worker *second);
 /* The same if there is something to steal in the inbox or the hot queue of @from. */
 void world_worker_raid(struct world_worker *w, struct world_worker *from);
 /* In the setup and in the finish: a scope that the task of @w owns. */
@@ -41,6 +43,8 @@ bool world_enter(void); /* where a thread begins; true: it is a task */
 bool world_is_task(void);
 void world_end(int result);
 tr_task world_handle(unsigned thread);
+struct tri_runtime *world_runtime(unsigned thread);
+void world_same_runtime(unsigned thread, unsigned as);
 void world_finish(void);
 
 #endif /* TESTS_EXPLORE_WORLD_H */
