@@ -31,9 +31,8 @@ trap 'rm -f "$lines"' EXIT
 round=0
 while [ "$round" -lt "$runs" ]; do
     round=$((round + 1))
-    "$program" limits >>"$lines"
-    for metric in "$@"; do
-        "$program" "$metric" >>"$lines"
+    for metric in limits "$@"; do
+        "$program" "$metric" >>"$lines" || echo "peers.sh: round $round: $metric failed" >&2
     done
 done
 
@@ -80,8 +79,9 @@ END {
         p = number(peer[m])
         as_is = is_rate(unit[m]) ? x / p : p / x
         l = by[m]
-        in_limits = l in limit && n[l] ? sprintf("%.2f", as_is * median(l) / limit[l]) : "-"
-        printf "%-16s %11.5g %11.5g %11.5g  %-13s %-9s %10s %8.2f %8s%s\n", m, x, value[m, 1], value[m, n[m]], unit[m], who[m], peer[m], as_is, in_limits, value[m, n[m]] > 1.5 * value[m, 1] ? "  busy" : ""
+        in_limits = ((l in limit) && n[l]) ? sprintf("%.2f", as_is * median(l) / limit[l]) : "-"
+        busy = (value[m, n[m]] > 1.5 * value[m, 1]) ? "  busy" : ""
+        printf "%-16s %11.5g %11.5g %11.5g  %-13s %-9s %10s %8.2f %8s%s\n", m, x, value[m, 1], value[m, n[m]], unit[m], who[m], peer[m], as_is, in_limits, busy
     }
     printf "\nlimits, ns: ours (theirs):"
     for (l in limit)

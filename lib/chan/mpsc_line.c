@@ -160,15 +160,16 @@ static void let_go(struct tri_waiter *w, struct tri_wakes *wakes)
 }
 
 /*
- * Fetches what serving the first in line will touch: its message, its record, and the next one. In
- * a long line nobody has touched these since they joined.
+ * Fetches what serving the second in line will touch: its message, its record, and the one behind
+ * it. In a long line nobody has touched these since they joined.
  */
-static void fetch_first(struct tri_mpsc *c)
+static void fetch_second(struct tri_mpsc *c)
 {
     const struct tri_waiter *w = tri_waitq_first(&c->line);
 
     if (!w)
         return;
+    w = w->next;
     __builtin_prefetch(w->value);
     __builtin_prefetch(w->wakee, 1);
     __builtin_prefetch(w->next, 1);
@@ -190,7 +191,7 @@ static bool serve_some(struct tri_mpsc *c, struct tri_wakes *wakes)
         perform(c, w, wakes);
         leave_line(c, w);
         let_go(w, wakes);
-        fetch_first(c);
+        fetch_second(c);
     }
     return false;
 }

@@ -10,6 +10,9 @@ enum {
     STEAL_MAX = 2048,
     SLOWER = 3, /* times a stolen actor may be than its like at home */
     SHYNESS_MAX = 63,
+    FAMILY = 64,    /* children */
+    GRACE = 8,      /* looks for which a family is left alone */
+    FAIR_TURN = 16, /* picks in which the oldest has its turn */
 };
 
 static const tr_time WORTH = TR_US(1); /* of a stolen actor's run */
@@ -122,12 +125,34 @@ static void judge(struct tri_worker *w)
 }
 
 /*
+ * The @n unstarted tasks of @v are the many children of one task, which has gone on spawning from
+ * look to look, until now or until so recently that @v has not come to the oldest of them; but not
+ * for long yet. They have waited only for the birth of the youngest. Those who belong together
+ * are apart for life if a thief comes between, and the oldest is often the one that all the others
+ * will talk to; at home it begins within FAIR_TURN picks of its parent's giving way (worker.h).
+ */
+static bool is_family(struct tri_seen *seen, long long bottom, long long n, unsigned n_run)
+{
+    bool first_sight = seen->fresh_bottom < 0, grows = n_run == 0 && bottom > seen->fresh_bottom;
+
+    if (n >= FAMILY && (first_sight || grows)) {
+        seen->n_run = 0;
+        seen->n_grown++;
+    } else if (seen->n_grown > 0) {
+        seen->n_run += n_run;
+        seen->n_grown = seen->n_run < FAIR_TURN ? seen->n_grown + 1 : 0;
+    }
+    return seen->n_grown > 0 && seen->n_grown <= GRACE;
+}
+
+/*
  * Some unstarted tasks of @v wait for long: nobody has come to the oldest since the last look; or
  * some have been there since then, and @v runs each task for long. @run: how long, on the
  * average; 0: it is still in the first. A start is for life: tasks that talk with each other for
  * less than it costs to talk across workers should stay together, however many they are.
  */
-static bool fresh_are_ripe(struct tri_worker *v, struct tri_seen *seen, tr_time run)
+static bool fresh_are_ripe(struct tri_worker *v, struct tri_seen *seen, tr_time run,
+                           unsigned n_run)
 {
     /* relaxed, both: hints. */
     long long top = atomic_load_explicit(&v->fresh.top, memory_order_relaxed);
@@ -135,6 +160,7 @@ static bool fresh_are_ripe(struct tri_worker *v, struct tri_seen *seen, tr_time 
     bool ripe = bottom > top && (seen->fresh_top == top ||
                                  (seen->fresh_bottom > top && (run == 0 || run >= WORTH)));
 
+    ripe = !is_family(seen, bottom, bottom - top, n_run) && ripe;
     seen->fresh_top = bottom > top ? top : -1;
     seen->fresh_bottom = bottom;
     return ripe;
@@ -177,7 +203,7 @@ static void steal(struct tri_worker *w, struct tri_worker *v, struct tri_lookout
     unsigned tick = atomic_load_explicit(&v->tick, memory_order_relaxed);
     unsigned n_run = tick - seen->tick;
     tr_time run = n_run > 0 ? (at - s->at) / n_run : 0;
-    bool fresh = fresh_are_ripe(v, seen, run), hot = hot_are_ripe(v, seen);
+    bool fresh = fresh_are_ripe(v, seen, run, n_run), hot = hot_are_ripe(v, seen);
     size_t n = (tri_deque_len(fresh ? &v->fresh : &v->hot) + 1) / 2;
 
     seen->tick = tick;
@@ -207,7 +233,7 @@ void tri_steal_begin(struct tri_worker *w, struct tri_lookout *s)
         w->greed = STEAL_MIN;
     judge(w);
     for (unsigned i = 0; i < w->rt->n_worker; i++)
-        s->of[i] = (struct tri_seen){ -1, -1, -1, TRI_INBOX_EMPTY, NULL, 0 };
+        s->of[i] = (struct tri_seen){ -1, -1, -1, TRI_INBOX_EMPTY, NULL, 0, 0, 0 };
     s->at = 0;
 }
 

@@ -27,6 +27,8 @@ struct tri_lookout {
         struct tri_actor *inbox_top;
         const struct tri_actor *shown;
         unsigned tick;
+        unsigned n_grown; /* looks since one task was first seen spawning; see is_family() */
+        unsigned n_run;   /* picks since its last growth */
     } of[TRI_WORKERS_MAX];
     tr_time at;
     bool backlog; /* another worker had some at the last look */
