@@ -89,6 +89,9 @@ TR_API TR_CHECK int tr_mpsc_new_with(const struct tri_type *type,
                                      const struct tr_mpsc_opts *opts, tr_mpsc_tx *ret_tx,
                                      tr_mpsc_rx *ret_rx);
 TR_API TR_CHECK int tr_mpsc_send_urgent(tr_mpsc_tx *tx, void *m);
+TR_API TR_CHECK int tr_mpsc_send_urgent_until(tr_mpsc_tx *tx, void *m, tr_time deadline);
+TR_API TR_CHECK int tr_mpsc_blocking_send_urgent(tr_mpsc_tx *tx, void *m, tr_time deadline);
+TR_API tr_arm tr_mpsc_send_urgent_arm(tr_mpsc_tx *tx, void *m);
 TR_API TR_CHECK int tr_mpsc_send(tr_mpsc_tx *tx, void *m, tr_time deadline);
 TR_API TR_CHECK int tr_mpsc_try_send(tr_mpsc_tx *tx, void *m);
 TR_API TR_CHECK int tr_mpsc_blocking_send(tr_mpsc_tx *tx, void *m, tr_time deadline);
@@ -138,7 +141,10 @@ TR_API void tr_mpsc_tx_counts(const tr_mpsc_tx *tx, struct tr_mpsc_counts *ret_c
  * name_new_with(&opts, &tx, &rx): the same with an overflow policy, and an urgent lane. Channels
  *   that drop the oldest, conflate or have a lane take a lock for each message.
  * name_send_urgent(&tx, &m): into the urgent lane, whose messages are received first, at most
- *   eight in a row while others wait. Never waits: -EAGAIN: the lane is full.  -EINVAL: none.
+ *   eight in a row while others wait. Never waits: -EAGAIN: the lane is full, or others wait for
+ *   a place in it.  -EINVAL: there is no lane.
+ * name_send_urgent_until(&tx, &m, deadline), name_blocking_send_urgent(&tx, &m, deadline),
+ *   name_send_urgent_arm(&tx, &m): the same, and wait for a place, first come, first served.
  * name_send(&tx, &m, deadline): waits while the channel is full.  Callers: tasks.
  * name_try_send(&tx, &m): anybody: tasks, handlers, any thread. Never waits, and never overtakes
  *   a sender that waits.
@@ -205,6 +211,20 @@ TR_API void tr_mpsc_tx_counts(const tr_mpsc_tx *tx, struct tr_mpsc_counts *ret_c
     TR_GENERATED TR_CHECK int name##_send_urgent(name##_tx *tri_tx, type *tri_m)               \
     {                                                                                          \
         return tr_mpsc_send_urgent(&tri_tx->end, tri_m);                                       \
+    }                                                                                          \
+    TR_GENERATED TR_CHECK int name##_send_urgent_until(name##_tx *tri_tx, type *tri_m,         \
+                                                       tr_time tri_deadline)                   \
+    {                                                                                          \
+        return tr_mpsc_send_urgent_until(&tri_tx->end, tri_m, tri_deadline);                   \
+    }                                                                                          \
+    TR_GENERATED TR_CHECK int name##_blocking_send_urgent(name##_tx *tri_tx, type *tri_m,      \
+                                                          tr_time tri_deadline)                \
+    {                                                                                          \
+        return tr_mpsc_blocking_send_urgent(&tri_tx->end, tri_m, tri_deadline);                \
+    }                                                                                          \
+    TR_GENERATED tr_arm name##_send_urgent_arm(name##_tx *tri_tx, type *tri_m)                 \
+    {                                                                                          \
+        return tr_mpsc_send_urgent_arm(tri_tx ? &tri_tx->end : NULL, tri_m);                   \
     }                                                                                          \
     TR_GENERATED TR_CHECK int name##_recv(name##_rx *tri_rx, tr_time tri_deadline,             \
                                           type *tri_ret_m)                                     \

@@ -18,6 +18,7 @@ libtroupe_la_SOURCES += \
     lib/chan/mpsc_permit.c \
     lib/chan/mpsc_rx.c \
     lib/chan/mpsc_tx.c \
+    lib/chan/mpsc_urgent.c \
     lib/chan/oneshot.c \
     lib/chan/snapshot.h \
     lib/chan/watch.c \

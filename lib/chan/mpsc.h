@@ -105,6 +105,7 @@ struct tri_mpsc_more {
 struct tri_lane {
     uint32_t capacity, stride, first;
     atomic_uint n;
+    struct tri_waitq line; /* senders that wait for a place in it; the lock's */
     _Alignas(16) char messages[];
 };
 

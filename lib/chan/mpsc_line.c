@@ -193,15 +193,17 @@ static void serve_and_release(struct tri_mpsc *c, struct tri_wakes *wakes)
 static struct tri_waiter *take_disappointed(struct tri_mpsc *c)
 {
     struct tri_waiter *w = tri_waitq_first(&c->line);
+    struct tri_lane *lane;
 
     if (w) {
         leave_line(c, w);
         return w;
     }
-    w = c->more_at > 0 ? tri_waitq_first(&tri_mpsc_more(c)->closed_line) : NULL;
-    if (w)
-        tri_waitq_remove(&tri_mpsc_more(c)->closed_line, w);
-    return w;
+    if (c->more_at == 0)
+        return NULL;
+    lane = tri_mpsc_more(c)->lane;
+    w = tri_waitq_take(&tri_mpsc_more(c)->closed_line);
+    return w || !lane ? w : tri_waitq_take(&lane->line);
 }
 
 /* Ends the receiver's way without a fence, unless it is on the seat we run on. See the top. */

@@ -22,6 +22,17 @@ int tri_txline_send(struct tri_mpsc *c, void *m);
 /* The same in a locked channel. */
 int tri_locked_send(struct tri_mpsc *c, void *m);
 
+/*
+ * The urgent lane (mpsc_locked.c, mpsc_urgent.c). Under the lock: free: the places of @lane;
+ * put: moves @m into one; shut: the channel takes nothing more.
+ */
+uint32_t tri_lane_free(const struct tri_lane *lane);
+void tri_lane_put(struct tri_mpsc *c, void *m, struct tri_wakes *wakes);
+bool tri_lane_is_shut(struct tri_mpsc *c);
+
+/* Lets those in whose turn it is, while there are places. Takes the lock. */
+void tri_lane_serve(struct tri_mpsc *c);
+
 /* What becomes of @m where there is no place for it: -EAGAIN, -ENOBUFS, TR_SENT_DROPPED. */
 int tri_mpsc_overflow(struct tri_mpsc *c, void *m);
 

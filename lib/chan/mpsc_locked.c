@@ -49,6 +49,7 @@ int tri_lane_init(struct tri_mpsc *c, size_t n)
 
     if (!lane)
         return -ENOMEM;
+    atomic_init(&lane->line.first, NULL);
     lane->capacity = (uint32_t)n;
     lane->stride = (uint32_t)stride;
     tri_mpsc_more(c)->lane = lane;
@@ -111,6 +112,8 @@ static int take(struct tri_mpsc *c, void *ret_m)
 
 int tri_locked_recv(struct tri_mpsc *c, void *ret_m)
 {
+    struct tri_lane *lane = tri_mpsc_more(c)->lane;
+    bool awaited;
     int r;
 
     tri_lock_acquire(&c->lock);
@@ -118,7 +121,10 @@ int tri_locked_recv(struct tri_mpsc *c, void *ret_m)
     if (r == 0)
         /* relaxed: a statistic. */
         atomic_fetch_add_explicit(&tri_mpsc_more(c)->n_received, 1, memory_order_relaxed);
+    awaited = lane && tri_waitq_first(&lane->line);
     tri_txline_serve_and_release(c);
+    if (awaited)
+        tri_lane_serve(c);
     return r;
 }
 
@@ -208,35 +214,28 @@ int tri_locked_send(struct tri_mpsc *c, void *m)
     return r;
 }
 
-int tr_mpsc_send_urgent(tr_mpsc_tx *tx, void *m)
-{
-    struct tri_mpsc *c = tx ? tx->chan : NULL;
-    struct tri_wakes wakes;
-    struct tri_lane *lane;
-    int r = 0;
+/* ---- the lane, for mpsc_urgent.c ---- */
 
-    if (!c || !m || c->more_at == 0 || !tri_mpsc_more(c)->lane)
-        return -EINVAL;
-    lane = tri_mpsc_more(c)->lane;
-    tri_wakes_init(&wakes);
-    tri_lock_acquire(&c->lock);
-    if (tail_of(c) & TRI_RX_SHUT)
-        r = -EPIPE;
-    else if (lane_len(lane) == lane->capacity)
-        r = -EAGAIN;
-    if (r == 0) {
-        tri_move(lane_at(lane, lane_len(lane)), m, c->type->size);
-        /* relaxed: as lane_len(). */
-        atomic_store_explicit(&lane->n, lane_len(lane) + 1, memory_order_relaxed);
-        tri_txline_wake_receiver(c, &wakes);
-        /* relaxed: a statistic. */
-        atomic_fetch_add_explicit(&tri_mpsc_more(c)->n_beside, 1, memory_order_relaxed);
-    }
-    tri_lock_release(&c->lock);
-    tri_wakes_run(&wakes);
-    if (r < 0)
-        tx->n_back++;
-    return r;
+uint32_t tri_lane_free(const struct tri_lane *lane)
+{
+    return lane->capacity - lane_len(lane);
+}
+
+bool tri_lane_is_shut(struct tri_mpsc *c)
+{
+    return tail_of(c) & TRI_RX_SHUT;
+}
+
+void tri_lane_put(struct tri_mpsc *c, void *m, struct tri_wakes *wakes)
+{
+    struct tri_lane *lane = tri_mpsc_more(c)->lane;
+
+    tri_move(lane_at(lane, lane_len(lane)), m, c->type->size);
+    /* relaxed: as lane_len(). */
+    atomic_store_explicit(&lane->n, lane_len(lane) + 1, memory_order_relaxed);
+    tri_txline_wake_receiver(c, wakes);
+    /* relaxed: a statistic. */
+    atomic_fetch_add_explicit(&tri_mpsc_more(c)->n_beside, 1, memory_order_relaxed);
 }
 
 /* ---- a full channel that does not wait and is not locked ---- */

@@ -68,6 +68,16 @@ static inline void tri_waitq_remove(struct tri_waitq *q, struct tri_waiter *w)
     w->next = NULL;
 }
 
+/* Takes the first one out; NULL: there is none. */
+static inline struct tri_waiter *tri_waitq_take(struct tri_waitq *q)
+{
+    struct tri_waiter *w = tri_waitq_first(q);
+
+    if (w)
+        tri_waitq_remove(q, w);
+    return w;
+}
+
 /* No initialiser: it would clear the whole array. */
 static inline void tri_wakes_init(struct tri_wakes *b)
 {

@@ -14,6 +14,7 @@ chan_tests = \
     tests/chan/test_mpsc_inside \
     tests/chan/test_mpsc_overflow \
     tests/chan/test_mpsc_permit \
+    tests/chan/test_mpsc_urgent \
     tests/chan/test_mpsc_wait \
     tests/chan/test_oneshot \
     tests/chan/test_watch \

@@ -49,6 +49,7 @@ tests_explore_libexplored_la_SOURCES = \
     lib/chan/mpsc_permit.c \
     lib/chan/mpsc_rx.c \
     lib/chan/mpsc_tx.c \
+    lib/chan/mpsc_urgent.c \
     lib/chan/oneshot.c \
     lib/chan/watch.c \
     lib/chan/watch_wait.c \

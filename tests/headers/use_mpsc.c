@@ -16,7 +16,7 @@ int use_mpsc(jobq_tx *tx, jobq_rx *rx, struct job *m)
     jobq_permit p = { { { NULL, 0 }, 0 } };
     jobq_weak weak = jobq_tx_downgrade(tx);
     jobq_tx again = { { NULL, 0 } };
-    tr_arm arms[2];
+    tr_arm arms[3];
     int r;
 
 #if TR_BAD == 1
@@ -31,13 +31,20 @@ int use_mpsc(jobq_tx *tx, jobq_rx *rx, struct job *m)
     otherq_tx wrong = { { NULL, 0 } };
 
     r = jobq_weak_upgrade(&weak, &wrong);
+#elif TR_BAD == 5
+    r = otherq_send_urgent_until(tx, m, TR_NEVER);
 #else
     r = jobq_weak_upgrade(&weak, &again);
 #endif
     arms[0] = jobq_reserve_arm(tx, 2, &p);
     arms[1] = jobq_closed_arm(tx);
+    arms[2] = jobq_send_urgent_arm(tx, m);
     if (r == 0)
-        r = tr_select(TR_NEVER, arms, 2);
+        r = jobq_send_urgent_until(tx, m, TR_NEVER);
+    if (r == 0)
+        r = jobq_blocking_send_urgent(tx, m, TR_NEVER);
+    if (r == 0)
+        r = tr_select(TR_NEVER, arms, 3);
     if (r == 0)
         r = jobq_permit_send(&p, m);
     if (jobq_rx_is_closed(rx) || jobq_tx_is_same(tx, &again))
