@@ -17,6 +17,7 @@ static struct {
     q_rx rx;
     unsigned each;
     size_t many; /* taken at once; 0: one by one */
+    bool urgent; /* through the lane */
     unsigned n_sent, n_received, n_back;
 } m;
 
@@ -27,7 +28,8 @@ static int mpsc_sender(unsigned i)
         int r;
 
         m.n_sent++;
-        r = MAY(q_send(&m.tx[i], &it, late()), -EPIPE);
+        r = m.urgent ? MAY(q_send_urgent_until(&m.tx[i], &it, late()), -EPIPE)
+                     : MAY(q_send(&m.tx[i], &it, late()), -EPIPE);
         check_eq(it.id == 0, r == 0, "moved on success, and only then");
         if (r < 0) {
             m.n_back++;
@@ -73,12 +75,15 @@ static void mpsc_receiver_end(unsigned i)
     q_rx_shut(&m.rx);
 }
 
-static int mpsc_stage(tr_scope *s, size_t capacity, unsigned each, size_t many)
+/* @n_urgent: places of the lane, through which all goes; 0: none. */
+static int mpsc_stage(tr_scope *s, size_t capacity, size_t n_urgent, unsigned each, size_t many)
 {
-    int r = MAY(q_new(capacity, &m.tx[0], &m.rx));
+    const struct tr_mpsc_opts opts = { .capacity = capacity, .n_urgent = n_urgent };
+    int r = MAY(q_new_with(&opts, &m.tx[0], &m.rx));
 
     if (r < 0)
         return r;
+    m.urgent = n_urgent > 0;
     m.each = each;
     m.many = many;
     for (unsigned i = 1; i < N_SENDER; i++)
@@ -91,17 +96,22 @@ static int mpsc_stage(tr_scope *s, size_t capacity, unsigned each, size_t many)
 
 static int bounded(tr_scope *s)
 {
-    return mpsc_stage(s, 2, 4, 0);
+    return mpsc_stage(s, 2, 0, 4, 0);
 }
 
 static int unbounded(tr_scope *s)
 {
-    return mpsc_stage(s, TR_UNBOUNDED, 50, 0);
+    return mpsc_stage(s, TR_UNBOUNDED, 0, 50, 0);
 }
 
 static int in_batches(tr_scope *s)
 {
-    return mpsc_stage(s, 3, 6, 4);
+    return mpsc_stage(s, 3, 0, 6, 4);
+}
+
+static int urgent(tr_scope *s)
+{
+    return mpsc_stage(s, 1, 2, 4, 0);
 }
 
 static void mpsc_finish(void)
@@ -124,6 +134,7 @@ static void mpsc_finish(void)
 EVERY_TEST(every_chan, mpsc_bounded, bounded, mpsc_finish)
 EVERY_TEST(every_chan, mpsc_unbounded, unbounded, mpsc_finish)
 EVERY_TEST(every_chan, mpsc_recv_many, in_batches, mpsc_finish)
+EVERY_TEST(every_chan, mpsc_urgent, urgent, mpsc_finish)
 
 /* ---- oneshot: questions with a place for the answer ---- */
 

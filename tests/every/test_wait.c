@@ -338,6 +338,7 @@ enum { N_WRITER = 3, N_WRITE = 4, TICKS_MAX = 100 };
 static struct {
     q_tx tx[N_WRITER];
     q_rx rx;
+    bool urgent; /* through the lane */
     unsigned n_sent, n_received;
 } p;
 
@@ -350,7 +351,9 @@ static int writer(unsigned i)
 
     check_eq(tr_interval_init(&iv, tr_after(TR_MS(1)), TR_MS(1), TR_MISSED_SKIP), 0);
     for (unsigned k = 0; k < N_WRITE && r >= 0; k += r == 0) {
-        tr_arm arms[2] = { q_send_arm(&p.tx[i], &it), tr_interval_tick_arm(&iv, NULL) };
+        tr_arm arms[2] = { p.urgent ? q_send_urgent_arm(&p.tx[i], &it)
+                                    : q_send_arm(&p.tx[i], &it),
+                           tr_interval_tick_arm(&iv, NULL) };
 
         if (it.id == 0)
             it = new_item();
@@ -395,18 +398,30 @@ static void eater_end(unsigned i)
     q_rx_shut(&p.rx);
 }
 
-static int writers_stage(tr_scope *s)
+static int start_writers(tr_scope *s, size_t n_urgent)
 {
-    int r = MAY(q_new(1, &p.tx[0], &p.rx));
+    const struct tr_mpsc_opts opts = { .capacity = 1, .n_urgent = n_urgent };
+    int r = MAY(q_new_with(&opts, &p.tx[0], &p.rx));
 
     if (r < 0)
         return r;
+    p.urgent = n_urgent > 0;
     for (unsigned i = 1; i < N_WRITER; i++)
         p.tx[i] = q_tx_clone(&p.tx[0]);
     (void)go(s, eater, eater_end, 0);
     for (unsigned i = 0; i < N_WRITER; i++)
         (void)go(s, writer, writer_end, i);
     return 0;
+}
+
+static int writers_stage(tr_scope *s)
+{
+    return start_writers(s, 0);
+}
+
+static int urgent_writers_stage(tr_scope *s)
+{
+    return start_writers(s, 1);
 }
 
 static void writers_finish(void)
@@ -420,6 +435,7 @@ static void writers_finish(void)
 }
 
 EVERY_TEST(every_wait, senders_that_take_another_arm, writers_stage, writers_finish)
+EVERY_TEST(every_wait, urgent_senders_that_take_another_arm, urgent_writers_stage, writers_finish)
 
 /* ---- a set of arms that stays ---- */
 
