@@ -99,6 +99,7 @@ TR_API tr_arm tr_mpsc_send_arm(tr_mpsc_tx *tx, void *m);
 TR_API TR_CHECK int tr_mpsc_recv(tr_mpsc_rx *rx, tr_time deadline, void *ret_m);
 TR_API TR_CHECK int tr_mpsc_try_recv(tr_mpsc_rx *rx, void *ret_m);
 TR_API TR_CHECK int tr_mpsc_blocking_recv(tr_mpsc_rx *rx, tr_time deadline, void *ret_m);
+TR_API TR_CHECK int tr_mpsc_peek(tr_mpsc_rx *rx, const void **ret_m);
 TR_API TR_CHECK ssize_t tr_mpsc_recv_many(tr_mpsc_rx *rx, size_t n, tr_time deadline,
                                           void *ret_array);
 TR_API tr_arm tr_mpsc_recv_arm(tr_mpsc_rx *rx, void *ret_m);
@@ -156,6 +157,9 @@ TR_API void tr_mpsc_tx_counts(const tr_mpsc_tx *tx, struct tr_mpsc_counts *ret_c
  *   the oldest message.
  *   These return:  0: *m is yours.  -EPIPE: every sender is gone, or the receiver was shut, and
  *   the queue is empty.  -EAGAIN: empty (try).  -ETIMEDOUT, -ECANCELED, -ESHUTDOWN, -EPERM.
+ * name_peek(&rx, &m): where the message lies that the next receive on this end gives, until then;
+ *   it stays queued. Returns as name_try_recv(); -EINVAL: also in a channel that drops the oldest,
+ *   conflates or has a lane, where it may be gone, or another one come first, at any moment.
  * name_recv_many(&rx, n, deadline, array): waits for one message and takes what is there, up to
  *   @n.  Returns the count, else as recv.
  * name_send_arm(&tx, &m), name_recv_arm(&rx, &m), name_reserve_arm(&tx, n, &permit): the same as
@@ -239,6 +243,14 @@ TR_API void tr_mpsc_tx_counts(const tr_mpsc_tx *tx, struct tr_mpsc_counts *ret_c
                                                    type *tri_ret_m)                            \
     {                                                                                          \
         return tr_mpsc_blocking_recv(&tri_rx->end, tri_deadline, tri_ret_m);                   \
+    }                                                                                          \
+    TR_GENERATED TR_CHECK int name##_peek(name##_rx *tri_rx, const type **tri_ret_m)           \
+    {                                                                                          \
+        const void *tri_m = NULL;                                                              \
+        int tri_r = tr_mpsc_peek(&tri_rx->end, tri_ret_m ? &tri_m : NULL);                     \
+        if (tri_r == 0 && tri_ret_m)                                                           \
+            *tri_ret_m = (const type *)tri_m;                                                  \
+        return tri_r;                                                                          \
     }                                                                                          \
     TR_GENERATED TR_CHECK ssize_t name##_recv_many(name##_rx *tri_rx, size_t tri_n,            \
                                                    tr_time tri_deadline, type *tri_ret_array)  \

@@ -236,6 +236,25 @@ int tr_mpsc_try_recv(tr_mpsc_rx *rx, void *ret_m)
     return is_misuse(rx, ret_m) ? -EINVAL : recv_now(rx->chan, ret_m, TRI_SEAT_NONE);
 }
 
+int tr_mpsc_peek(tr_mpsc_rx *rx, const void **ret_m)
+{
+    struct tri_mpsc *c = rx ? rx->chan : NULL;
+    struct tri_cell *cell;
+    uint64_t pos;
+    int r;
+
+    if (!c || !ret_m || c->locked)
+        return -EINVAL;
+    pos = own_head(tri_mpsc_rx(c));
+    cell = ready_cell(c, pos);
+    if (!cell)
+        cell = await_cell(c, pos, &r);
+    if (!cell)
+        return r;
+    *ret_m = tri_cell_payload(c, cell); /* nobody writes it again before head has moved */
+    return 0;
+}
+
 /*
  * The loop of tri_wait() for this one source, without its arm: the commonest wait of all. A
  * message that was taken after the park was published by whoever took RX_PARKED away, so only a

@@ -228,3 +228,55 @@ TR_TEST(memory, a_large_value_is_shared_by_its_count_and_freed_by_the_last)
     check_eq(n_freed, 1u);
     largeb_tx_close(&t);
 }
+
+/* ---- a bound by bytes: a semaphore, whose permits travel in the messages ---- */
+
+struct packet {
+    char *bytes;
+    tr_permit room; /* as many as there are bytes */
+};
+
+static void packet_drop(struct packet *p)
+{
+    free(p->bytes);
+    p->bytes = NULL;
+    tr_permit_release(&p->room);
+}
+
+TR_MPSC(packetq, struct packet, packet_drop);
+
+static tr_semaphore budget = TR_SEMAPHORE_INIT(1000);
+
+static int send_bytes(packetq_tx *t, size_t n)
+{
+    struct packet p TR_CLEANUP(packet_drop) = { NULL, { NULL, 0 } };
+    int r = tr_semaphore_try_acquire(&budget, n);
+
+    if (r < 0)
+        return r;
+    p.room = tr_permit_of(&budget, n);
+    p.bytes = calloc(1, n);
+    return p.bytes ? packetq_try_send(t, &p) : -ENOMEM;
+}
+
+TR_TEST(memory, bytes_are_bounded_by_permits_that_travel_in_the_messages)
+{
+    struct packet p;
+    packetq_tx t;
+    packetq_rx r;
+
+    need_eq(packetq_new(TR_UNBOUNDED, &t, &r), 0);
+    check_eq(send_bytes(&t, 600), 0);
+    check_eq(send_bytes(&t, 600), -EAGAIN);
+    check_eq(send_bytes(&t, 400), 0);
+    check_eq(send_bytes(&t, 1), -EAGAIN);
+    need_eq(packetq_try_recv(&r, &p), 0);
+    check_eq(send_bytes(&t, 1), -EAGAIN, "they are in use still");
+    packet_drop(&p);
+    check_eq(send_bytes(&t, 600), 0);
+    packetq_rx_close(&r);
+    check_eq(tr_semaphore_available(&budget), 1000u, "what nobody received came back, too");
+    check_eq(send_bytes(&t, 10), -EPIPE);
+    check_eq(tr_semaphore_available(&budget), 1000u);
+    packetq_tx_close(&t);
+}

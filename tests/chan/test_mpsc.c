@@ -322,3 +322,116 @@ TR_TEST(mpsc, unbounded_channel_takes_and_counts_across_block_borders)
     check_eq(itemq_len(&rx), 0);
     close_channel();
 }
+
+/* ---- a look at the next message ---- */
+
+static uint32_t peeked(void)
+{
+    const struct item *m = NULL;
+
+    check_eq(itemq_peek(&rx, &m), 0);
+    return m ? m->id : 0;
+}
+
+static void check_peek(size_t capacity)
+{
+    const struct item *m = NULL;
+
+    need_eq(open_channel(capacity), 0);
+    check_eq(itemq_peek(&rx, &m), -EAGAIN);
+    check(m == NULL, "a failed call leaves its ret_ parameter alone");
+    check_eq(fill(1, 40), 40);
+    for (uint32_t id = 1; id <= 40; id++) {
+        need_eq(peeked(), id);
+        need_eq(peeked(), id, "it is still there");
+        need_eq(itemq_len(&rx), 41 - id);
+        need_eq(drain(id, 1), 1);
+    }
+    check_eq(fill(41, 1), 1);
+    itemq_rx_shut(&rx);
+    check_eq(peeked(), 41, "what was queued before the shut");
+    check_eq(drain(41, 1), 1);
+    check_eq(itemq_peek(&rx, &m), -EPIPE);
+    close_channel();
+    check_eq(n_dropped, 0);
+}
+
+TR_TEST(mpsc, peek_shows_the_next_message_and_leaves_it)
+{
+    check_peek(40);
+    check_peek(TR_UNBOUNDED);
+}
+
+TR_TEST(mpsc, peek_gives_no_place_back_and_its_message_is_dropped_once)
+{
+    need_eq(open_channel(1), 0);
+    check_eq(fill(1, 2), 1);
+    check_eq(peeked(), 1);
+    check_eq(fill(2, 1), 0, "full");
+    itemq_rx_close(&rx);
+    check_eq(n_dropped_of[1], 1);
+    itemq_tx_close(&tx);
+}
+
+TR_TEST(mpsc, peek_is_refused_where_a_message_may_be_taken_away_or_overtaken)
+{
+    static const struct tr_mpsc_opts opts[] = {
+        { .capacity = 1, .overflow = TR_OVERFLOW_DROP_OLDEST },
+        { .capacity = 1, .n_urgent = 1 },
+    };
+    const struct item *m = NULL;
+
+    for (unsigned i = 0; i < TR_LEN(opts); i++) {
+        need_eq(itemq_new_with(&opts[i], &tx, &rx), 0);
+        check_eq(fill(1, 1), 1);
+        check_eq(itemq_peek(&rx, &m), -EINVAL);
+        close_channel();
+    }
+    check_eq(itemq_peek(&rx, &m), -EINVAL, "an empty end");
+    need_eq(open_channel(1), 0);
+    check_eq(itemq_peek(&rx, NULL), -EINVAL);
+    close_channel();
+}
+
+/* A deadline of a message is a field of it. */
+struct timed {
+    tr_time until;
+    uint32_t id;
+};
+
+TR_MPSC(timedq, struct timed, tr_nodrop);
+
+/* The next message whose time has not passed at @now. */
+static int receive_in_time(timedq_rx *from, tr_time now, struct timed *ret_m)
+{
+    int r;
+
+    while ((r = timedq_try_recv(from, ret_m)) == 0 && ret_m->until <= now)
+        ;
+    return r;
+}
+
+TR_TEST(mpsc, message_whose_own_deadline_has_passed_is_passed_over)
+{
+    const tr_time now = tr_now();
+    const tr_time until[] = { now, TR_NEVER, now - 1, now + 1, now };
+    const struct timed *next = NULL;
+    struct timed m;
+    timedq_tx t;
+    timedq_rx r;
+
+    need_eq(timedq_new(8, &t, &r), 0);
+    for (uint32_t i = 0; i < TR_LEN(until); i++) {
+        m = (struct timed){ until[i], i };
+        need_eq(timedq_try_send(&t, &m), 0);
+    }
+    check_eq(timedq_peek(&r, &next), 0);
+    check(next && next->until <= now, "a look tells that it is late");
+    check_eq(receive_in_time(&r, now, &m), 0);
+    check_eq(m.id, 1u);
+    check_eq(receive_in_time(&r, now, &m), 0);
+    check_eq(m.id, 3u);
+    check_eq(receive_in_time(&r, now, &m), -EAGAIN);
+    timedq_tx_close(&t);
+    timedq_rx_close(&r);
+}

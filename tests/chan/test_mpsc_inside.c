@@ -99,6 +99,7 @@ static void publish(uint64_t pos, uint32_t id)
 
 TR_TEST(mpsc_inside, sender_in_the_middle_is_neither_empty_nor_closed)
 {
+    const struct item *next;
     struct item m;
     uint64_t pos;
 
@@ -107,6 +108,7 @@ TR_TEST(mpsc_inside, sender_in_the_middle_is_neither_empty_nor_closed)
     check_eq(send_id(2), 0);
     itemq_rx_shut(&rx);
     check_eq(itemq_try_recv(&rx, &m), -EAGAIN);
+    check_eq(itemq_peek(&rx, &next), -EAGAIN);
     check(!tri_mpsc_rx_arm(rx.end.chan, &wakee), "it would not be woken");
     check_eq(itemq_len(&rx), 2);
     publish(pos, 1);

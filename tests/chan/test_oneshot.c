@@ -434,6 +434,31 @@ static void shut_rx(void)
     answer_rx_shut(&rx);
 }
 
+static void check_gone_is_left_alone(tr_scope *root,
+                                     int (*first)(tr_scope *, struct job *,
+                                                  const struct tr_task_opts *),
+                                     void (*end)(void))
+{
+    tr_task gone;
+
+    park(root, first, tr_after(TR_MS(1)), &gone);
+    step_until(result != 1 && is_parked(&gone));
+    end();
+    close_channel();
+    check(is_parked(&gone));
+    tr_notify_one(&elsewhere);
+    check_eq(tr_task_join(&gone, TR_NEVER, NULL), 0);
+}
+
+STEP_TEST(oneshot, one_that_has_given_up_is_woken_by_nothing_any_more)
+{
+    check_gone_is_left_alone(root, mover_spawn, send_five);
+    open_channel();
+    check_gone_is_left_alone(root, other_mover_spawn, shut_rx);
+    open_channel();
+    check_gone_is_left_alone(root, mover_spawn, close_channel);
+}
+
 STEP_TEST(oneshot, of_two_receivers_in_turn_only_the_latter_is_woken)
 {
     check_only_the_latter_wakes(root, mover_spawn, receiver_spawn, send_five);

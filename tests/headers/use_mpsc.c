@@ -16,6 +16,7 @@ int use_mpsc(jobq_tx *tx, jobq_rx *rx, struct job *m)
     jobq_permit p = { { { NULL, 0 }, 0 } };
     jobq_weak weak = jobq_tx_downgrade(tx);
     jobq_tx again = { { NULL, 0 } };
+    const struct job *next = NULL;
     tr_arm arms[3];
     int r;
 
@@ -33,6 +34,8 @@ int use_mpsc(jobq_tx *tx, jobq_rx *rx, struct job *m)
     r = jobq_weak_upgrade(&weak, &wrong);
 #elif TR_BAD == 5
     r = otherq_send_urgent_until(tx, m, TR_NEVER);
+#elif TR_BAD == 6
+    r = jobq_peek(rx, &m);
 #else
     r = jobq_weak_upgrade(&weak, &again);
 #endif
@@ -47,6 +50,8 @@ int use_mpsc(jobq_tx *tx, jobq_rx *rx, struct job *m)
         r = tr_select(TR_NEVER, arms, 3);
     if (r == 0)
         r = jobq_permit_send(&p, m);
+    if (r == 0)
+        r = jobq_peek(rx, &next);
     if (jobq_rx_is_closed(rx) || jobq_tx_is_same(tx, &again))
         r = (int)(jobq_senders(rx) + jobq_weak_senders(rx) + jobq_tx_room(tx));
     jobq_permit_close(&p);
