@@ -17,7 +17,7 @@ prints()
 prints '42; exit 0' ask-reply 6 7
 prints 'usage: ask-reply A B; exit 1' ask-reply
 prints 'prompt: 1 2 3 4 5 6; late: 2 lost 3 4 5 6 over; exit 0' hello-broadcast
-prints 'bob said goodbye; carol expired; alice expired; exit 0' hello-delayq
+prints 'bob gave his back; carol expired; alice expired; exit 0' hello-delayq
 prints '1 + 2 + 3 = 6; exit 0' hello-handler
 prints '0 10 20 30 ms; skipped, and still in the rhythm; exit 0' hello-interval
 prints '3 messages, 1 + 2 + 3 = 6; exit 0' hello-mpsc

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hello-delayq - sessions that expire: prints "bob said goodbye", "carol expired", "alice expired".
+ * hello-delayq - leases that expire: prints "bob gave his back", "carol expired", "alice expired".
  * Shows a queue whose values become ready at their instants, and how one is put off or taken out.
  */
 #include <errno.h>
@@ -9,14 +9,14 @@
 
 #include <troupe.h>
 
-struct session {
+struct lease {
     const char *name;
 };
-TR_DELAYQ(expiries, struct session, tr_nodrop);
+TR_DELAYQ(expiries, struct lease, tr_nodrop);
 
 static int add(expiries *q, const char *name, unsigned ms, tr_delay_key *ret_key)
 {
-    struct session s = { name };
+    struct lease s = { name };
 
     return expiries_insert(q, &s, tr_after(TR_MS(ms)), ret_key);
 }
@@ -25,7 +25,7 @@ static int hello(tr_scope *root, void *arg)
 {
     expiries q TR_CLEANUP(expiries_free) = { 0 };
     tr_delay_key alice, bob, carol;
-    struct session s;
+    struct lease s;
     int r;
 
     (void)root;
@@ -37,7 +37,7 @@ static int hello(tr_scope *root, void *arg)
         return r;
     if ((r = expiries_remove(&q, bob, &s)) < 0)
         return r;
-    printf("%s said goodbye\n", s.name);
+    printf("%s gave his back\n", s.name);
     while (expiries_len(&q) > 0 && (r = expiries_next(&q, TR_UNTIL_DRAIN, &s)) == 0)
         printf("%s expired\n", s.name);
     return r;

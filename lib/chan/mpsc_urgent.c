@@ -163,8 +163,7 @@ static bool enroll(tr_arm *arm, struct tri_waiter *w)
     w->next = w->prev = NULL;
     atomic_init(&w->done, false);
     tri_lock_acquire(&c->lock);
-    joins = !tri_lane_is_shut(c) &&
-            (tri_waitq_first(&lane->line) || tri_lane_free(lane) == 0);
+    joins = !tri_lane_is_shut(c) && (tri_waitq_first(&lane->line) || tri_lane_free(lane) == 0);
     if (joins)
         tri_waitq_append(&lane->line, w);
     tri_lock_release(&c->lock);

@@ -41,12 +41,13 @@ static tr_time limit(const struct select *s, tr_time deadline)
 /* Where a search begins. */
 static unsigned start_of(const struct select *s, struct tri_task *self)
 {
+    struct tri_worker *w;
+
     if (!s->draws)
         return 0;
     /* relaxed: the worker that runs us; another one after a movable task's park. */
-    return (unsigned)(tri_worker_random(
-                          atomic_load_explicit(&self->a.home, memory_order_relaxed)) %
-                      s->n);
+    w = atomic_load_explicit(&self->a.home, memory_order_relaxed);
+    return (unsigned)(tri_worker_random(w) % s->n);
 }
 
 /* The index of an arm that was performed, or -1. */

@@ -63,7 +63,8 @@ static void use_queue(void)
 
 static void check_queue(enum tr_overflow overflow, size_t n_urgent)
 {
-    const struct tr_mpsc_opts opts = { .capacity = 2, .overflow = overflow,
+    const struct tr_mpsc_opts opts = { .capacity = 2,
+                                       .overflow = overflow,
                                        .n_urgent = n_urgent };
 
     n_fired = 0;
