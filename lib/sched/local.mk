@@ -3,6 +3,7 @@ libtroupe_la_SOURCES += \
     lib/sched/context.c lib/sched/context.h \
     lib/sched/deque.c lib/sched/deque.h \
     lib/sched/gate.c lib/sched/gate.h \
+    lib/sched/gate_pool.c \
     lib/sched/idle.c lib/sched/idle.h \
     lib/sched/inbox.h \
     lib/sched/misuse.c lib/sched/misuse.h \

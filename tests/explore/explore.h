@@ -77,6 +77,7 @@ extern const struct explore_case explore_oneshot_cases[];
 extern const struct explore_case explore_mpsc_cases[];
 extern const struct explore_case explore_mpsc_wait_cases[];
 extern const struct explore_case explore_watch_cases[];
+extern const struct explore_case explore_ask_cases[];
 
 /* Ends this run as failed unless @ok. */
 void explore_check(bool ok, const char *text, const char *file, int line);

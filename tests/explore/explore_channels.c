@@ -8,5 +8,6 @@ const struct explore_case *const explore_lists[] = {
     explore_oneshot_cases,
     explore_mpsc_cases,
     explore_watch_cases,
+    explore_ask_cases,
     NULL,
 };

@@ -29,6 +29,7 @@ check_LTLIBRARIES += tests/explore/libexplored.la
 tests_explore_libexplored_la_SOURCES = \
     tests/explore/force.h tests/explore/ledger.h tests/explore/mpsc.h \
     tests/explore/absent.c \
+    tests/explore/case_ask.c \
     tests/explore/case_deque.c \
     tests/explore/case_inbox.c \
     tests/explore/case_lock.c \
@@ -41,6 +42,8 @@ tests_explore_libexplored_la_SOURCES = \
     lib/base/futex.c \
     lib/base/membarrier.c \
     lib/base/wheel.c \
+    lib/chan/ask.c \
+    lib/chan/ask_arm.c \
     lib/chan/mpsc.c \
     lib/chan/mpsc_block.c \
     lib/chan/mpsc_end.c \
@@ -56,6 +59,7 @@ tests_explore_libexplored_la_SOURCES = \
     lib/combine/deadline.c \
     lib/combine/select.c \
     lib/sched/deque.c \
+    lib/sched/gate.c \
     lib/sched/idle.c \
     lib/sched/steal.c \
     lib/sched/thread.c \
