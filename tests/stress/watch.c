@@ -45,6 +45,19 @@ TR_WATCH(valuew, struct value, value_drop);
 static valuew_tx txs[N_WRITER];
 static valuew_rx rxs[N_READER];
 
+/* What a sender pins is whole, and it drops the value if it was the last to have it. */
+static void pin_some(const valuew_tx *tx, struct tri_rand *rand)
+{
+    const struct value *a = valuew_tx_pin(tx), *b = valuew_tx_pin(tx);
+
+    check_whole(a);
+    valuew_unpin(a);
+    if (tri_rand_once_in(rand, 4))
+        sched_yield();
+    check_whole(b);
+    valuew_unpin(b);
+}
+
 static void write_some(struct stress_thread *t)
 {
     valuew_tx *tx = &txs[t->index];
@@ -55,6 +68,8 @@ static void write_some(struct stress_thread *t)
 
         check_eq(v.id[0] == 0, r == 0);
         value_drop(&v);
+        if (tri_rand_once_in(&t->rand, 4))
+            pin_some(tx, &t->rand);
         if (tri_rand_once_in(&t->rand, 20))
             sched_yield();
     }
