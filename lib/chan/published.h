@@ -66,7 +66,7 @@ static inline struct tri_slot *tri_slot_at(const struct tri_published *p, unsign
     if (index < TRI_SLOTS_FIRST)
         return &p->part[0][index];
     part = 30u - (unsigned)__builtin_clz(index); /* 4..7: 1, 8..15: 2 ... */
-    start = TRI_SLOTS_FIRST << (part - 1);
+    start = (unsigned)TRI_SLOTS_FIRST << (part - 1);
     return &p->part[part][index - start];
 }
 
