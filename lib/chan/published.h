@@ -26,7 +26,7 @@
  *
  * A writer does not wait for a reader who is in between: it takes another slot. There are as many
  * as were needed at once, which is two more than threads that were interrupted there while the
- * value changed; at the limit of SLOTS a send fails as without memory.
+ * value changed; with all of 1024 in use a send fails as without memory.
  *
  * The arrivals of one version are below 2^54: years of doing nothing but pin it. A pin is
  * wait-free where the machine has a fetch-and-add.
@@ -66,7 +66,7 @@ static inline struct tri_slot *tri_slot_at(const struct tri_published *p, unsign
     if (index < TRI_SLOTS_FIRST)
         return &p->part[0][index];
     part = 30u - (unsigned)__builtin_clz(index); /* 4..7: 1, 8..15: 2 ... */
-    start = TRI_SLOTS_FIRST << (part - 1);
+    start = (unsigned)TRI_SLOTS_FIRST << (part - 1);
     return &p->part[part][index - start];
 }
 

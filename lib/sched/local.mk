@@ -4,6 +4,7 @@ libtroupe_la_SOURCES += \
     lib/sched/cycle.c lib/sched/cycle.h \
     lib/sched/deque.c lib/sched/deque.h \
     lib/sched/gate.c lib/sched/gate.h \
+    lib/sched/gate_pool.c \
     lib/sched/idle.c lib/sched/idle.h \
     lib/sched/inbox.h \
     lib/sched/local.c lib/sched/local.h \
@@ -11,7 +12,6 @@ libtroupe_la_SOURCES += \
     lib/sched/runq.h \
     lib/sched/runtime.h \
     lib/sched/scope.c lib/sched/scope.h lib/sched/scope_wait.c \
-    lib/sched/served.c \
     lib/sched/steal.c lib/sched/steal.h \
     lib/sched/switch-aarch64.S lib/sched/switch-x86_64.S \
     lib/sched/task.c lib/sched/task.h lib/sched/task_handle.c lib/sched/task_self.c \

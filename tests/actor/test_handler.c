@@ -369,7 +369,7 @@ STEP_TEST(handler, a_refused_state_is_dropped_once)
     check_eq(n_self_dropped, 1);
     check_eq(ctr_spawn(root, NULL, NULL, &ref), -EINVAL);
     self.key = 1;
-    check_eq(ctr_spawn(root, &self, &(struct tr_handler_opts){ .capacity = SIZE_MAX }, &ref),
+    check_eq(ctr_spawn(root, &self, &(struct tr_handler_opts){ .capacity = SIZE_MAX - 1 }, &ref),
              -EINVAL);
     check_eq(n_self_dropped, 2);
     self.key = 1;

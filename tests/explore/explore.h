@@ -82,6 +82,7 @@ extern const struct explore_case explore_mpsc_wait_cases[];
 extern const struct explore_case explore_mpsc_more_cases[];
 extern const struct explore_case explore_watch_cases[];
 extern const struct explore_case explore_ask_cases[];
+extern const struct explore_case explore_ask_arm_cases[];
 extern const struct explore_case explore_future_cases[];
 extern const struct explore_case explore_set_cases[];
 extern const struct explore_case explore_fd_cases[];

@@ -9,5 +9,6 @@ const struct explore_case *const explore_lists[] = {
     explore_mpsc_cases,
     explore_mpsc_room_cases,
     explore_watch_cases,
+    explore_ask_arm_cases,
     NULL,
 };

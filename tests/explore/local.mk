@@ -45,10 +45,11 @@ tests_explore_libexplored_la_SOURCES = \
     tests/explore/broadcast.h tests/explore/force.h tests/explore/ledger.h tests/explore/mpsc.h \
     tests/explore/absent.c \
     tests/explore/case_cycle.c \
-    tests/explore/case_ask.c \
+    tests/explore/case_ask_arm.c \
     tests/explore/case_broadcast.c \
     tests/explore/case_broadcast_copy.c \
     tests/explore/case_broadcast_wait.c \
+    tests/explore/case_ask.c \
     tests/explore/case_deque.c \
     tests/explore/case_fd.c \
     tests/explore/case_future.c \
@@ -84,6 +85,7 @@ tests_explore_libexplored_la_SOURCES = \
     lib/chan/broadcast_rx.c \
     lib/chan/broadcast_tx.c \
     lib/chan/completer.c \
+    lib/chan/ask_arm.c \
     lib/chan/mpsc.c \
     lib/chan/mpsc_block.c \
     lib/chan/mpsc_end.c \

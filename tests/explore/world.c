@@ -438,6 +438,7 @@ void world_finish(void)
         world_worker_free(tasks[t]);
         tasks[t] = NULL;
     }
+    world_gates_free();
 }
 
 /* ---- actor/runtime.h ---- */
@@ -484,7 +485,36 @@ const struct explore_case world_warm_up = {
     .finish = nothing,
 };
 
-/* ---- in place of sched/served.c: no state from one run to the next, and no walk is that late ---- */
+/*
+ * ---- in place of sched/gate_pool.c: no state from one run to the next. Gates that were given back
+ * are memory to the end of the run, for late repliers; no case has a late walk. ----
+ */
+
+static struct tri_gate *put_gates;
+
+struct tri_gate *tri_gate_get(struct tri_wakee *w)
+{
+    struct tri_gate *g = tri_mem_alloc(sizeof *g);
+
+    atomic_init(&g->wakee, w);
+    return g;
+}
+
+void tri_gate_put(struct tri_gate *g)
+{
+    g->next = put_gates;
+    put_gates = g;
+}
+
+void world_gates_free(void)
+{
+    struct tri_gate *g;
+
+    while ((g = put_gates)) {
+        put_gates = g->next;
+        free(g);
+    }
+}
 
 struct tri_served *tri_served_get(void)
 {

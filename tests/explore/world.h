@@ -47,4 +47,7 @@ struct tri_runtime *world_runtime(unsigned thread);
 void world_same_runtime(unsigned thread, unsigned as);
 void world_finish(void);
 
+/* Frees the gates that were given back; world_finish() does it, too. */
+void world_gates_free(void);
+
 #endif /* TESTS_EXPLORE_WORLD_H */

@@ -49,6 +49,19 @@ static unsigned n_value, n_id;                    /* of each writer, of all */
 static valuew_tx txs[N_WRITER];
 static valuew_rx rxs[N_READER];
 
+/* What a sender pins is whole, and it drops the value if it was the last to have it. */
+static void pin_some(const valuew_tx *tx, struct tri_rand *rand)
+{
+    const struct value *a = valuew_tx_pin(tx), *b = valuew_tx_pin(tx);
+
+    check_whole(a);
+    valuew_unpin(a);
+    if (tri_rand_once_in(rand, 4))
+        sched_yield();
+    check_whole(b);
+    valuew_unpin(b);
+}
+
 static void write_values(valuew_tx *tx, struct tri_rand *rand, bool in_task)
 {
     for (unsigned i = 0; i < n_value; i++) {
@@ -57,6 +70,8 @@ static void write_values(valuew_tx *tx, struct tri_rand *rand, bool in_task)
 
         check_eq(v.id[0] == 0, r == 0);
         value_drop(&v);
+        if (tri_rand_once_in(rand, 4))
+            pin_some(tx, rand);
         if (tri_rand_once_in(rand, 20))
             (void)(in_task ? tr_yield() : sched_yield());
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* served.c - the pool of struct tri_served, whose memory is never given back: see cycle.h. */
+/* gate_pool.c - where gates come from, and what is known of channels: used again, and never freed. */
 #include "config.h"
 
 #include "base/lock.h"
@@ -7,7 +7,35 @@
 #include "mem/alloc.h"
 #include "sched/cycle.h"
 
-static struct tri_lock lock; /* protects free_served; nothing is taken inside */
+static struct tri_lock lock; /* protects free_gates and free_served; nothing is taken inside */
+static struct tri_gate *free_gates;
+
+struct tri_gate *tri_gate_get(struct tri_wakee *w)
+{
+    struct tri_gate *g;
+
+    tri_lock_acquire(&lock);
+    g = free_gates;
+    if (g)
+        free_gates = g->next;
+    tri_lock_release(&lock);
+    if (!g)
+        g = tri_mem_alloc(sizeof *g);
+    if (g)
+        /* relaxed: tri_gate_open() publishes it. */
+        atomic_store_explicit(&g->wakee, w, memory_order_relaxed);
+    return g;
+}
+
+void tri_gate_put(struct tri_gate *g)
+{
+    tri_cycle_retire(g);
+    tri_lock_acquire(&lock);
+    g->next = free_gates;
+    free_gates = g;
+    tri_lock_release(&lock);
+}
+
 static struct tri_served *free_served;
 
 struct tri_served *tri_served_get(void)
