@@ -226,7 +226,7 @@ STEP_TEST(set, a_task_of_an_outer_scope_outlives_the_inner_one)
     tr_task_close(&outer);
 }
 
-STEP_TEST(set, members_go_on_while_their_owner_waits_for_something_else)
+VIRTUAL_TEST(set, members_go_on_while_their_owner_waits_for_something_else)
 {
     const struct tr_scope_opts keeps = { .policy = TR_POLICY_COLLECT, .keep = TR_KEEP_ALL };
     tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(&keeps);
