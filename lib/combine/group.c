@@ -143,10 +143,10 @@ void tr_group_end(tr_group *g)
 {
     struct tri_group *impl = g ? g->impl : NULL;
 
-    if (!g || (g->scope.impl && !tri_scope_is_own(&g->scope)))
+    if (!g)
         return;
-    tr_scope_end(&g->scope);
-    if (!impl)
+    tr_scope_end(&g->scope); /* tells others than the owner, and does nothing */
+    if (!impl || g->scope.impl)
         return;
     g->impl = NULL;
     for (size_t i = 0; i < impl->n_bucket; i++)

@@ -71,7 +71,7 @@ VIRTUAL_TEST(delayq_left, an_empty_queue_says_so_at_once_and_yields_again_after_
     (void)put(&q, 2, TR_NOW);
     check_eq(timeq_next_left(&q, TR_NOW, &m), 1, "in the past: ready at once");
     check_eq(m, 2);
-    check_eq(timeq_next_left(NULL, TR_NOW, &m), -EINVAL);
+    check_eq(timeq_next_left(&(timeq){ { NULL } }, TR_NOW, &m), -EINVAL);
 }
 
 VIRTUAL_TEST(delayq_left, who_waits_is_woken_when_a_remove_or_clear_leaves_nothing)

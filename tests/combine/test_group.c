@@ -293,6 +293,7 @@ VIRTUAL_TEST(group, it_is_its_owners_and_its_end_cancels_and_joins)
     need_eq(spawn(&g, 2, TR_S(100), 0), 0);
     need_eq(visitor_spawn(root, &v, NULL), 0);
     need_eq(tr_scope_join(root, TR_NEVER), 0);
+    check_eq(n_told[TR_EVENT_MISUSE], 1, "a stranger may not end it");
     check_eq(tr_group_len(&g), 2);
     tr_group_end(&g);
     check_eq(n_dropped, 4);

@@ -211,18 +211,3 @@ VIRTUAL_TEST(time, sleeps_of_any_fraction_move_the_clock_exactly_and_fire_nothin
     need_eq(tr_task_join(&t, TR_NEVER, NULL), 0);
     check_eq(tr_now(), born + TR_S(86400));
 }
-
-STEP_TEST(time, a_sleep_below_a_millisecond_is_not_rounded_up_to_one)
-{
-    tr_time least = TR_NEVER;
-
-    for (int i = 0; i < 100; i++) {
-        tr_time until = tr_after(TR_US(300)), late;
-
-        need_eq(tr_sleep(until), 0);
-        late = tr_now() - until;
-        check_ge(late, 0);
-        least = late < least ? late : least;
-    }
-    check_lt(least, TR_US(200), "the best of a hundred: others may be at work here");
-}
