@@ -163,9 +163,10 @@ static const struct explore_broken broken_end[] = {
 };
 
 const struct explore_case explore_ask_arm_cases[] = {
-    { "question, select x answer", setup, { select_once, answer }, finish, 3, EXPLORE_ALL,
+    { "question, select x answer", setup, { select_once, answer }, finish, EXPLORE_ALL, EXPLORE_ALL,
       broken_select },
-    { "question, select x drop", setup, { select_once, drop }, finish, 3, EXPLORE_ALL, NULL },
+    { "question, select x drop", setup, { select_once, drop }, finish, EXPLORE_ALL, EXPLORE_ALL,
+      NULL },
     { "question, select with a deadline, end x answer", setup, { select_a_while, answer }, finish,
       3, 4, NULL },
     { "question, select with a deadline, end x drop", setup, { select_a_while, drop }, finish, 3,

@@ -179,7 +179,8 @@ static bool step_rx(struct state *s, const struct lin_history *h, unsigned i, ui
 
     switch ((enum watch_kind)op->kind) {
     case WATCH_HAS_CHANGED:
-        return op->r == is_new(e, version);
+        return op->r == -EPIPE ? s->n_tx == 0
+                               : op->r == is_new(e, version) && may_seem_open(s, h, i);
     case WATCH_MARK_UNCHANGED:
         see(e, version);
         return true;
