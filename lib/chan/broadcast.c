@@ -180,29 +180,6 @@ void tr_broadcast_tx_close(tr_broadcast_tx *tx)
     tri_broadcast_unref(c);
 }
 
-/* Wakes those in the idle line; the caller holds the lock, which is released. */
-static void wake_idle(struct tri_broadcast *c)
-{
-    struct tri_wakes wakes = { .n = 0 };
-    struct tri_waiter *w;
-
-    /* As many as there are now: who joins meanwhile has looked for himself. */
-    for (unsigned n = c->n_idle; n > 0 && (w = tri_waitq_first(&c->idle)); n--) {
-        tri_waitq_remove(&c->idle, w);
-        c->n_idle--;
-        tri_wakes_add(&wakes, w->wakee);
-        /* release: our touches of the waiter end here; pairs with closed_withdraw(). */
-        atomic_store_explicit(&w->done, true, memory_order_release);
-        if (tri_wakes_are_full(&wakes)) {
-            tri_lock_release(&c->lock);
-            tri_wakes_run(&wakes);
-            tri_lock_acquire(&c->lock);
-        }
-    }
-    tri_lock_release(&c->lock);
-    tri_wakes_run(&wakes);
-}
-
 /* The cloned messages from @pos to @end were for us, too. */
 static void leave_originals(struct tri_broadcast *c, uint64_t pos, uint64_t end)
 {
@@ -238,7 +215,7 @@ size_t tri_broadcast_leave(struct tri_subscriber *s)
         atomic_fetch_sub_explicit(&c->n_blocking, 1, memory_order_relaxed);
     tri_broadcast_serve_locked(c, &wakes);
     if (n_rx == 0)
-        wake_idle(c); /* releases the lock */
+        tri_waitq_release_all(&c->idle, &c->n_idle, &c->lock);
     else
         tri_lock_release(&c->lock);
     tri_wakes_run(&wakes);
@@ -397,7 +374,7 @@ static bool closed_withdraw(tr_arm *arm, struct tri_waiter *w)
 {
     struct tri_broadcast *c = ((tr_broadcast_tx *)arm->source)->chan;
 
-    /* acquire: the waker is done with our memory; pairs with wake_idle(). */
+    /* acquire: the waker is done with our memory; pairs with tri_wakes_let_go(). */
     if (atomic_load_explicit(&w->done, memory_order_acquire))
         return false;
     tri_lock_acquire(&c->lock);

@@ -128,9 +128,7 @@ void tri_broadcast_serve_locked(struct tri_broadcast *c, struct tri_wakes *wakes
     if (atomic_load_explicit(&c->n_rx, memory_order_relaxed) > 0 && !has_room(c) &&
         await_room(c))
         return;
-    tri_wakes_add(wakes, w->wakee);
-    /* release: our last touch for now; it stays in line. */
-    atomic_store_explicit(&w->done, true, memory_order_release);
+    tri_wakes_let_go(wakes, w); /* it stays in line */
 }
 
 void tri_broadcast_serve(struct tri_broadcast *c)

@@ -151,14 +151,6 @@ static void leave_line(struct tri_mpsc *c, struct tri_waiter *w)
         clear_flags(c, TRI_TX_WAITING);
 }
 
-/* Lets @w go: the last touch of its memory. It is woken later. */
-static void let_go(struct tri_waiter *w, struct tri_wakes *wakes)
-{
-    tri_wakes_add(wakes, w->wakee);
-    /* release: its message was moved, value says so; pairs with tri_txline_keeps(). */
-    atomic_store_explicit(&w->done, true, memory_order_release);
-}
-
 /*
  * Fetches what serving the second in line will touch: its message, its record, and the one behind
  * it. In a long line nobody has touched these since they joined.
@@ -185,12 +177,12 @@ static bool serve_some(struct tri_mpsc *c, struct tri_wakes *wakes)
             return true;
         if (w->selects) {
             if (tri_txline_keeps(w))
-                let_go(w, wakes); /* a hint; it stays in line */
+                tri_wakes_let_go(wakes, w); /* a hint; it stays in line */
             return false;
         }
         perform(c, w, wakes);
         leave_line(c, w);
-        let_go(w, wakes);
+        tri_wakes_let_go(wakes, w);
         fetch_second(c);
     }
     return false;
@@ -415,12 +407,8 @@ uint64_t tri_mpsc_shut(struct tri_mpsc *c, unsigned more)
     t = set_flags(c, TRI_RX_SHUT | more);
     /* Nobody joins a line any more: who would sees RX_SHUT under the lock. */
     while ((w = take_disappointed(c))) {
-        let_go(w, &wakes); /* value is still there: not sent */
-        if (tri_wakes_are_full(&wakes)) {
-            tri_lock_release(&c->lock);
-            tri_wakes_run(&wakes);
-            tri_lock_acquire(&c->lock);
-        }
+        tri_wakes_let_go(&wakes, w); /* value is still there: not sent */
+        tri_wakes_make_room(&wakes, &c->lock);
     }
     tri_lock_release(&c->lock);
     tri_wakes_run(&wakes);

@@ -75,7 +75,7 @@ bool tri_txline_leave(struct tri_mpsc *c, struct tri_waiter *w);
 /* False: it was served, sent away, or is to try. */
 static inline bool tri_txline_keeps(const struct tri_waiter *w)
 {
-    /* acquire: its message was moved, value says so; pairs with let_go(). */
+    /* acquire: its message was moved, value says so; pairs with tri_wakes_let_go(). */
     return !atomic_load_explicit(&w->done, memory_order_acquire);
 }
 

@@ -27,14 +27,6 @@ static bool is_misuse(const tr_mpsc_tx *tx, const void *m)
 
 /* ---- under the lock ---- */
 
-/* Lets @w go: the last touch of its memory. It is woken later. */
-static void let_go(struct tri_waiter *w, struct tri_wakes *wakes)
-{
-    tri_wakes_add(wakes, w->wakee);
-    /* release: its message was moved, value says so; pairs with tri_txline_keeps(). */
-    atomic_store_explicit(&w->done, true, memory_order_release);
-}
-
 /* Moves the message of @w, the first in line, in. */
 static void perform(struct tri_mpsc *c, struct tri_waiter *w, struct tri_wakes *wakes)
 {
@@ -54,11 +46,11 @@ static bool serve_some(struct tri_mpsc *c, struct tri_wakes *wakes)
             return true;
         if (w->selects) {
             if (tri_txline_keeps(w))
-                let_go(w, wakes); /* a hint; it stays in line */
+                tri_wakes_let_go(wakes, w); /* a hint; it stays in line */
             return false;
         }
         perform(c, w, wakes);
-        let_go(w, wakes);
+        tri_wakes_let_go(wakes, w);
     }
     return false;
 }

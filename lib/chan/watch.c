@@ -92,25 +92,7 @@ static void cell_unref(struct tri_watch *c)
 /* Wakes those in @line; the caller holds the lock, which is released. */
 void tri_watch_wake(struct tri_watch *c, struct tri_watch_line *line)
 {
-    struct tri_wakes wakes;
-    struct tri_waiter *w;
-
-    tri_wakes_init(&wakes);
-    /* As many as there are now: who joins meanwhile has seen the change. */
-    for (unsigned n = line->n; n > 0 && (w = tri_waitq_first(&line->q)); n--) {
-        tri_waitq_remove(&line->q, w);
-        line->n--;
-        tri_wakes_add(&wakes, w->wakee);
-        /* release: our touches of the waiter end here; pairs with leave(). */
-        atomic_store_explicit(&w->done, true, memory_order_release);
-        if (tri_wakes_are_full(&wakes)) {
-            tri_lock_release(&c->lock);
-            tri_wakes_run(&wakes);
-            tri_lock_acquire(&c->lock);
-        }
-    }
-    tri_lock_release(&c->lock);
-    tri_wakes_run(&wakes);
+    tri_waitq_release_all(&line->q, &line->n, &c->lock);
 }
 
 /* ---- sending ---- */

@@ -23,7 +23,7 @@ static void join(struct tri_watch_line *line, struct tri_waiter *w)
 
 static void leave(struct tri_watch *c, struct tri_watch_line *line, struct tri_waiter *w)
 {
-    /* acquire: the waker is done with our memory; pairs with tri_watch_wake(). */
+    /* acquire: the waker is done with our memory; pairs with tri_wakes_let_go(). */
     if (atomic_load_explicit(&w->done, memory_order_acquire))
         return;
     tri_lock_acquire(&c->lock);

@@ -9,6 +9,7 @@
 #ifndef TRI_SCHED_WAITQ_H
 #define TRI_SCHED_WAITQ_H
 
+#include "base/lock.h"
 #include "sched/wait.h"
 
 enum { TRI_WAKES_MAX = 32 };
@@ -100,12 +101,49 @@ static inline void tri_wakes_add(struct tri_wakes *b, struct tri_wakee *w)
     b->wakee[b->n++] = w;
 }
 
+/* @w has what it waited for, or may look again: the last touch of its memory. It is woken later. */
+static inline void tri_wakes_let_go(struct tri_wakes *b, struct tri_waiter *w)
+{
+    tri_wakes_add(b, w->wakee);
+    /* release: what was done for it; pairs with the acquire of its owner's look at done. */
+    atomic_store_explicit(&w->done, true, memory_order_release);
+}
+
 /* Not under a lock. */
 static inline void tri_wakes_run(struct tri_wakes *b)
 {
     for (unsigned i = 0; i < b->n; i++)
         tri_wake(b->wakee[i]);
     b->n = 0;
+}
+
+/* Makes room: wakes, if @b is full, without @lock, which the caller holds before and after. */
+static inline void tri_wakes_make_room(struct tri_wakes *b, struct tri_lock *lock)
+{
+    if (!tri_wakes_are_full(b))
+        return;
+    tri_lock_release(lock);
+    tri_wakes_run(b);
+    tri_lock_acquire(lock);
+}
+
+/*
+ * Lets all go who are in @q now, *@n of them: who joins meanwhile has seen what they are told. The
+ * caller holds @lock, which is released.
+ */
+static inline void tri_waitq_release_all(struct tri_waitq *q, unsigned *n, struct tri_lock *lock)
+{
+    struct tri_wakes wakes;
+    struct tri_waiter *w;
+
+    tri_wakes_init(&wakes);
+    for (unsigned k = *n; k > 0 && (w = tri_waitq_take(q)); k--) {
+        --*n;
+        tri_wakes_let_go(&wakes, w);
+        tri_wakes_make_room(&wakes, lock);
+    }
+    tri_lock_release(lock);
+    tri_wakes_run(&wakes);
 }
 
 #endif /* TRI_SCHED_WAITQ_H */
