@@ -389,10 +389,13 @@ void tri_mpsc_serve(struct tri_mpsc *c)
 
     tri_wakes_init(&wakes);
     tri_lock_acquire(&c->lock);
-    /* What this receive needs no turn for: else a long line would never end, because whoever is
-     * served joins it again while the receiver gives way, and each message would cost a park. */
+    /*
+     * A long line would never end: whoever was served joins it again while the receiver gives way,
+     * and each message would cost a park. So this receive does not count, nor one more: behind
+     * the line the receiver comes to the end of the queue, and those it has served find room.
+     */
     if (w)
-        tri_worker_credit(w, 1);
+        tri_worker_credit(w, 2);
     serve_and_release(c, &wakes);
 }
 

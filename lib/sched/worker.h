@@ -10,8 +10,8 @@
  *     late      started tasks that called tr_yield(): after all the above
  *     inbox     from other threads
  *
- * Bounds (RT-15, RT-20): a slice ends after BUDGET operations, and one more for each done in the
- * name of another task, but not more than CREDIT; every 8th pick looks at timers and
+ * Bounds (RT-15, RT-20): a slice ends after BUDGET operations, and after as many more, CREDIT at
+ * the most, as it was given for work that saves others a slice; every 8th pick looks at timers and
  * the clock, and at descriptors if that was not done for 50 µs; every 16th pick takes the oldest
  * of hot, fresh or late in turn, before anything else; the LIFO slot gives way to own after three
  * runs. So each ready actor runs within a bounded number of slices.
@@ -34,7 +34,7 @@
 #include "sched/runq.h"
 #include "sched/runtime.h"
 
-enum { TRI_BUDGET = 256, TRI_CREDIT = 1024, TRI_EVENTS = 64 };
+enum { TRI_BUDGET = 256, TRI_CREDIT = 2048, TRI_EVENTS = 64 };
 
 /*
  * A seat names a worker's thread for ever: two things that happen on one seat happen one after
@@ -50,7 +50,7 @@ struct tri_worker {
     struct tri_local *locals;    /* the scopes of TR_LOCALs that handler is in */
     struct tri_task *hidden;     /* was task until a drop began to run on its stack: task.c */
     int budget;                  /* operations left in this slice */
-    int credit;                  /* that it may still be given, for work done for others */
+    int credit;                  /* operations that it may still be given; see the top */
     bool maintaining;            /* in tri_worker_maintain() */
     unsigned lifo_runs;          /* picks from the LIFO slot in a row */
     struct tri_actor *lifo;
@@ -186,10 +186,7 @@ static inline void tri_worker_count(atomic_ulong *n)
                           memory_order_relaxed);
 }
 
-/*
- * The running task of the calling thread has done the work of @n others, each of which will need
- * no slice for it: its own may last as much longer.
- */
+/* The slice of the running task, on the calling thread, may last @n operations longer. */
 static inline void tri_worker_credit(struct tri_worker *w, unsigned n)
 {
     int more = (int)n < w->credit ? (int)n : w->credit;

@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include "sched/kit.h"
+#include "sched/worker.h"
 
 TR_SUITE(fair, .init = kit_listen, .timeout = 20);
 
@@ -293,6 +294,74 @@ STEP_TEST(fair, a_timer_fires_while_others_are_always_ready)
     need_eq(tr_sleep(tr_after(TR_MS(10))), 0);
     check_ge(tr_now() - begin, TR_MS(10));
     over = true;
+}
+
+/* ---- a long line of senders: their receiver's slice is longer, but it has an end ---- */
+
+enum { LINE = 4000 };
+
+static unsigned n_in_line, n_received, longest;
+
+struct line_end {
+    ball_tx tx;
+};
+
+static void line_end_drop(struct line_end *e)
+{
+    ball_tx_close(&e->tx);
+}
+TR_TASK(one_ball, struct line_end, line_end_drop);
+
+static int one_ball(struct line_end *e)
+{
+    int m = 1;
+
+    n_in_line++;
+    return ball_send(&e->tx, &m, TR_NEVER);
+}
+
+/* Notes how much was received from one of its turns to the next. */
+TR_TASK(bystander, struct index, tr_nodrop);
+
+static int bystander(struct index *unused)
+{
+    unsigned before = 0;
+
+    (void)unused;
+    while (n_received < LINE) {
+        if (n_received - before > longest)
+            longest = n_received - before;
+        before = n_received;
+        if (tr_yield() < 0)
+            break;
+    }
+    return 0;
+}
+
+static int receive_line(tr_scope *root, void *arg)
+{
+    struct line_end first = { 0 };
+    ball_rx rx TR_CLEANUP(ball_rx_close) = { 0 };
+    int m = 0;
+
+    (void)arg;
+    check_eq(ball_new(1, &first.tx, &rx), 0);
+    for (unsigned i = 0; i < LINE; i++)
+        check_eq(one_ball_spawn(root, &(struct line_end){ ball_tx_clone(&first.tx) }, NULL), 0);
+    line_end_drop(&first);
+    check_eq(bystander_spawn(root, &(struct index){ 0 }, NULL), 0);
+    while (n_in_line < LINE)
+        check_eq(tr_yield(), 0);
+    for (; n_received < LINE; n_received++)
+        check_eq(ball_recv(&rx, TR_NEVER, &m), 0);
+    return tr_scope_join(root, TR_NEVER);
+}
+
+TR_TEST(fair, a_receiver_with_a_long_line_gives_way_in_the_end)
+{
+    run_with((struct tr_runtime_opts){ .n_worker = 1 }, receive_line, NULL);
+    check(longest > TRI_BUDGET);
+    check(longest <= TRI_BUDGET + TRI_CREDIT);
 }
 
 STEP_TEST(fair, a_sleep_is_never_early)
