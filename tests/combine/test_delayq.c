@@ -503,7 +503,7 @@ static int feed_crowd(tr_scope *root, void *arg)
     return 0;
 }
 
-TR_TEST(delayq, several_consumers_take_each_value_once_and_in_time)
+TR_TEST(delayq, several_consumers_take_each_value_once_and_in_time, .once = true)
 {
     (void)run_seeds(30, feed_crowd, NULL);
 }

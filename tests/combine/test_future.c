@@ -206,7 +206,7 @@ STEP_TEST(future, it_is_a_member_of_a_set)
     tr_select_set_close(&set);
 }
 
-STEP_TEST(future, threads_complete_a_thousand)
+STEP_TEST(future, threads_complete_a_thousand, .once = true)
 {
     for (unsigned i = 0; i < 1000; i++) {
         struct shared s = SHARED;

@@ -18,7 +18,6 @@
 enum {
     LIN_OPS = 60,    /* of a history: a set of them is one word */
     LIN_WHO = 4,     /* threads and tasks that call at the same time */
-    LIN_EACH = 10,   /* calls of one of them */
     LIN_STATE = 320, /* bytes of the state of a model */
 };
 

@@ -15,10 +15,10 @@
 #include "linear/models.h"
 
 struct end {
-    uint8_t is_open, seen; /* the version */
-    uint8_t is_unseen;     /* though it was seen */
-    uint8_t is_kept;       /* the next get gives @kept */
-    uint8_t kept;          /* a version */
+    uint8_t seen;      /* the version */
+    uint8_t is_unseen; /* though it was seen */
+    uint8_t is_kept;   /* the next get gives @kept */
+    uint8_t kept;      /* a version */
 };
 
 struct state {
@@ -145,13 +145,12 @@ static bool changed(struct state *s, const struct lin_history *h, unsigned i, ui
 }
 
 /* It looks at the value first, then waits for a change, and looks again. */
-static bool wait_for(struct state *s, const struct lin_history *h, unsigned i, uint8_t version)
+static bool wait_for(struct state *s, const struct lin_history *h, unsigned i)
 {
     const struct lin_op *op = &h->op[i];
     struct end *e = &s->end[op->end];
     const int value = value_of(s, h, s->version);
 
-    (void)version;
     see(e, s->version);
     if (op->r != 0)
         return value % 2 == 0 && is_vain(s, h, i);
@@ -187,7 +186,7 @@ static bool step_rx(struct state *s, const struct lin_history *h, unsigned i, ui
     case WATCH_CHANGED:
         return changed(s, h, i, version);
     case WATCH_WAIT_FOR:
-        return wait_for(s, h, i, version);
+        return wait_for(s, h, i);
     case WATCH_CLONE:
     case WATCH_CLONE_SEEN:
         return clone(s, op, version);
@@ -244,8 +243,6 @@ static void init(void *state, const struct lin_history *h)
 
     s->n_tx = (uint8_t)h->param[0];
     s->n_rx = (uint8_t)h->param[1];
-    for (int i = 0; i < h->param[1]; i++)
-        s->end[i].is_open = 1;
 }
 
 const struct lin_model watch_model = { .name = "watch",

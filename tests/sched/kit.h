@@ -80,7 +80,8 @@ static inline unsigned run_seeds(unsigned n, tr_run_fn *fn, void *arg)
 }
 
 /* A test whose body runs as the root task of the simulator, in virtual time. */
-#define VIRTUAL_TEST(suite_, name_)                                                                \
+#define VIRTUAL_TEST(suite_, ...) TRI_VIRTUAL_TEST(suite_, __VA_ARGS__, .end_ = 0)
+#define TRI_VIRTUAL_TEST(suite_, name_, ...)                                                   \
     static void tr_sim_##suite_##_##name_(tr_scope *root);                                     \
     static int tr_run_##suite_##_##name_(tr_scope *root, void *arg)                            \
     {                                                                                          \
@@ -88,9 +89,9 @@ static inline unsigned run_seeds(unsigned n, tr_run_fn *fn, void *arg)
         tr_sim_##suite_##_##name_(root);                                                       \
         return 0;                                                                              \
     }                                                                                          \
-    TR_TEST(suite_, name_)                                                                     \
+    TRI_TEST(suite_, name_, __VA_ARGS__)                                                       \
     {                                                                                          \
-        (void)run_seeds(1, tr_run_##suite_##_##name_, NULL);                                        \
+        (void)run_seeds(1, tr_run_##suite_##_##name_, NULL);                                   \
     }                                                                                          \
     static void tr_sim_##suite_##_##name_(tr_scope *root __attribute__((unused)))
 

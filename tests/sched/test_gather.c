@@ -149,7 +149,7 @@ VIRTUAL_TEST(gather, a_failure_that_nobody_took_is_told_at_the_end)
     check_eq(tr_scope_kept(&s), 0);
 }
 
-VIRTUAL_TEST(gather, only_what_was_asked_for_is_kept)
+VIRTUAL_TEST(gather, only_what_was_asked_for_is_kept, .once = true)
 {
     tr_scope s TR_CLEANUP(tr_scope_end) = tr_scope_open(
         &(struct tr_scope_opts){ .policy = TR_POLICY_COLLECT, .keep = TR_KEEP_FAILURES });
@@ -271,7 +271,7 @@ static int each_item(tr_scope *root, void *arg)
     return 0;
 }
 
-TR_TEST(gather, a_loop_runs_many_things_few_at_once)
+TR_TEST(gather, a_loop_runs_many_things_few_at_once, .once = true)
 {
     const unsigned n = run_seeds(20, each_item, NULL);
 

@@ -71,7 +71,7 @@ static int wander_then_settle(tr_scope *root, void *unused)
     return 0;
 }
 
-TR_TEST(movable, tasks_that_end_elsewhere_leave_room_for_those_that_start_there)
+TR_TEST(movable, tasks_that_end_elsewhere_leave_room_for_those_that_start_there, .once = true)
 {
     run_with(two_workers, wander_then_settle, NULL);
 }

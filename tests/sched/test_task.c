@@ -482,7 +482,7 @@ static int compare_ids(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-STEP_TEST(task, ids_are_never_used_again)
+STEP_TEST(task, ids_are_never_used_again, .once = true)
 {
     enum { ROUNDS = 500, EACH = 4 };
     static tr_id id[ROUNDS * EACH];

@@ -104,7 +104,7 @@ static int twins(tr_scope *root, void *arg)
     return 0;
 }
 
-TR_TEST(time, the_first_of_many_timers_may_take_the_others_away)
+TR_TEST(time, the_first_of_many_timers_may_take_the_others_away, .once = true)
 {
     (void)run_seeds(20, twins, NULL);
 }
@@ -128,7 +128,7 @@ static int ten_thousand(tr_scope *root, void *arg)
     return 0;
 }
 
-TR_TEST(time, ten_thousand_sleeps_at_random_end_at_the_same_instants_twice)
+TR_TEST(time, ten_thousand_sleeps_at_random_end_at_the_same_instants_twice, .once = true)
 {
     struct tape a = { test_seed() | 1, 1 }, b = a, c = { (test_seed() | 1) + 2, 1 };
 
