@@ -110,10 +110,10 @@ TR_TEST(slice, outside_of_a_task_a_tick_does_nothing)
 
 STEP_TEST(slice, waiting_forms_count_ready_or_not_and_try_forms_do_not)
 {
-    numq_tx tx TR_CLEANUP(numq_tx_close) = { { NULL } };
+    numq_tx tx TR_CLEANUP(numq_tx_close) = { 0 };
     numq_rx rx TR_CLEANUP(numq_rx_close) = { { NULL } };
     level_tx ltx TR_CLEANUP(level_tx_close) = { { NULL } };
-    level_rx lrx TR_CLEANUP(level_rx_close) = { { NULL } };
+    level_rx lrx TR_CLEANUP(level_rx_close) = { 0 };
     once_tx otx TR_CLEANUP(once_tx_close) = { { NULL } };
     once_rx orx TR_CLEANUP(once_rx_close) = { { NULL } };
     tr_semaphore sem = TR_SEMAPHORE_INIT(4);
@@ -208,7 +208,7 @@ static void *receive_many(void *rx)
 
 TR_TEST(slice, in_a_plain_thread_what_is_ready_is_never_refused)
 {
-    numq_tx tx TR_CLEANUP(numq_tx_close) = { { NULL } };
+    numq_tx tx TR_CLEANUP(numq_tx_close) = { 0 };
     numq_rx rx TR_CLEANUP(numq_rx_close) = { { NULL } };
 
     need_eq(numq_new(TR_UNBOUNDED, &tx, &rx), 0);
