@@ -84,8 +84,8 @@ endif
 .PHONY: check-valgrind
 
 # A build for another processor, run by an emulator: EMULATOR=qemu-aarch64. Left out is what looks at
-# the host's side of a process (pages, the death of a process), and what takes hours there.
-EMULATED_NOT = tests/mem/test_fault tests/mem/test_stack tests/actor/% tests/explore/%
+# the host's side of a process (pages, the death of a process), at the time, and what takes hours there.
+EMULATED_NOT = tests/mem/test_fault tests/mem/test_stack tests/sched/test_placement tests/actor/% tests/explore/%
 check-emulated: $(check_LTLIBRARIES) $(valgrind_tests) $(stress_tests)
 	$(AM_V_at)test -n '$(EMULATOR)' || { echo 'check-emulated: EMULATOR is not set' >&2; exit 1; }
 	$(AM_V_at)rm -f $(valgrind_tests:=.log) $(valgrind_tests:=.trs) $(stress_tests:=.log) $(stress_tests:=.trs)

@@ -287,7 +287,7 @@ static int cancel_against_ends(tr_scope *root, void *arg)
     return 0;
 }
 
-TR_TEST(gather, cancel_against_ends_loses_and_doubles_no_result)
+TR_TEST(gather, cancel_against_ends_loses_and_doubles_no_result, .once = true)
 {
     (void)run_seeds(20, cancel_against_ends, NULL);
     for (unsigned i = 0; i < tries(20); i++)
