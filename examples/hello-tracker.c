@@ -60,7 +60,8 @@ static int hello(tr_scope *root, void *arg)
 
 int main(void)
 {
-    int r = tr_run(hello, NULL);
+    /* One worker: no guest leaves before the host waits. */
+    int r = tr_run_with(&(struct tr_runtime_opts){ .n_worker = 1 }, hello, NULL);
 
     if (r < 0)
         fprintf(stderr, "hello-tracker: %s\n", tr_strerror(r));
