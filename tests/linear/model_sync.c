@@ -38,6 +38,14 @@ static bool acquire(struct permits *s, const struct lin_history *h, unsigned i)
            (s->n < op->in || lin_is_beside(h, i, 1u << SEMAPHORE_ACQUIRE_WAIT));
 }
 
+/* A look that says @n, or fewer while some are kept for one that waits. */
+static bool may_find(const struct lin_history *h, unsigned i, int n)
+{
+    const int r = h->op[i].r;
+
+    return r == n || (r >= 0 && r < n && lin_is_beside(h, i, 1u << SEMAPHORE_ACQUIRE_WAIT));
+}
+
 static bool semaphore_step(void *state, const struct lin_history *h, unsigned i,
                            unsigned choice)
 {
@@ -56,10 +64,9 @@ static bool semaphore_step(void *state, const struct lin_history *h, unsigned i,
         return op->r == 0;
     case SEMAPHORE_FORGET:
         s->n -= op->r;
-        /* fall through */
+        return may_find(h, i, n_found);
     case SEMAPHORE_AVAILABLE:
-        return op->r == n_found || (op->r >= 0 && op->r < n_found &&
-                                    lin_is_beside(h, i, 1u << SEMAPHORE_ACQUIRE_WAIT));
+        return may_find(h, i, n_found);
     case SEMAPHORE_CLOSE:
         s->is_closed = 1;
         return true;
