@@ -106,11 +106,11 @@ static int go_home(struct tri_fd *f)
     uint64_t was, here = serial_of(w->rt);
     int r;
 
-    /* relaxed: home is a claim and publishes nothing; what the events tell is ordered by their
-     * own number (side_event). */
+    /* relaxed: home is a claim; what the events tell is ordered by their own number (side_event).
+     * acquire: the other side's poller, if it has claimed it before and failed; pairs below. */
     was = atomic_load_explicit(&f->home, memory_order_relaxed);
     if (was == here || !atomic_compare_exchange_strong_explicit(
-                           &f->home, &was, here, memory_order_relaxed, memory_order_relaxed))
+                           &f->home, &was, here, memory_order_acquire, memory_order_relaxed))
         return 0;
     f->poller = w->poller;
     r = f->backend->ops->poller_add(w->poller, f->fd, f);
@@ -120,8 +120,9 @@ static int go_home(struct tri_fd *f)
     }
     if (r == 0)
         return 0;
-    /* The other side may have gone to sleep on our promise: it must try for itself. */
-    atomic_store_explicit(&f->home, 0, memory_order_relaxed);
+    /* The other side may have gone to sleep on our promise: it must try for itself. release: our
+     * use of poller, which it writes next. */
+    atomic_store_explicit(&f->home, 0, memory_order_release);
     tri_fd_rouse(f);
     return r;
 }

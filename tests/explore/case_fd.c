@@ -143,6 +143,14 @@ static void setup_failing(void)
     kernel->add_fails = true;
 }
 
+static void setup_failing_2(void)
+{
+    setup();
+    world_task(1, TRI_KIND_TASK, 2);
+    world_same_runtime(1, 0);
+    kernel->add_fails = true;
+}
+
 static void finish(void)
 {
     free(kernel);
@@ -186,6 +194,26 @@ static void read_1(void)
 static void write_1(void)
 {
     use_1(TRI_FD_OUT);
+}
+
+/* Nothing ever happens. */
+static void use_in_vain(enum tri_fd_dir dir)
+{
+    int r;
+
+    world_enter();
+    r = wait_for(dir, TR_S(2));
+    check(r == -ETIMEDOUT || r == -ENOMEM);
+}
+
+static void read_in_vain(void)
+{
+    use_in_vain(TRI_FD_IN);
+}
+
+static void write_in_vain(void)
+{
+    use_in_vain(TRI_FD_OUT);
 }
 
 static void in_in(void)
@@ -308,6 +336,12 @@ static void not_roused(struct explore_op *op)
         op->writes = false;
 }
 
+static void home_relaxed(struct explore_op *op)
+{
+    if (explore_is(op, "go_home", EXPLORE_STORE))
+        op->order = __ATOMIC_RELAXED;
+}
+
 static void inside_unseen(struct explore_op *op)
 {
     /* Adding nothing is or-ing nothing, for some compilers. */
@@ -334,6 +368,11 @@ static const struct explore_broken broken_home[] = {
     { 0 },
 };
 
+static const struct explore_broken broken_claim[] = {
+    { "a registration that fails is given up in relaxed order", home_relaxed },
+    { 0 },
+};
+
 static const struct explore_broken broken_gate[] = {
     { "a close does not see who is inside", inside_unseen },
     { "a close is not counted", close_uncounted },
@@ -348,6 +387,8 @@ const struct explore_case explore_fd_cases[] = {
     { "descriptor, read x event x write", setup_2, { read_1, both, write_1 }, finish, 1, 2, NULL },
     { "descriptor, read x event, event x write, one fails to register", setup_failing,
       { read_1, in_out, write_1 }, finish, 1, 2, broken_home },
+    { "descriptor, read with a deadline x write with a deadline, one fails to register",
+      setup_failing_2, { read_in_vain, write_in_vain }, finish, 2, 3, broken_claim },
     { "accept gate, accept x close", setup_gate, { accept_one, close_one }, finish_gate, 3, 4,
       broken_gate },
     { "accept gate, accept x accept x close", setup_2_inside,
