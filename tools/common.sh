@@ -25,9 +25,14 @@ die()
 # Prints those of the named packages that are not installed.
 missing_packages()
 {
-    local p
+    local p arch native
+
+    native=$(dpkg --print-architecture)
     for p in "$@"; do
-        [ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] || printf '%s ' "$p"
+        arch=$native
+        case $p in *:*) arch=${p#*:} ;; esac
+        dpkg-query -W -f '${Architecture} ${db:Status-Status}\n' "${p%:*}" 2>/dev/null |
+            grep -qxE "(all|$arch) installed" || printf '%s ' "$p"
     done
 }
 
