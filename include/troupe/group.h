@@ -11,8 +11,8 @@
  *     while ((r = tr_group_next(&g, TR_UNTIL_DRAIN, &done)) == 1)
  *         ...                                          done.key, done.ended.result
  *
- * It belongs to the task that opened it, like its scope. Keys are numbers: an id, a descriptor,
- * the place in a table.
+ * It belongs to the task that opened it, like its scope: all calls are that task's. Keys are
+ * numbers: an id, a descriptor, the place in a table.
  */
 #ifndef TROUPE_GROUP_H
 #define TROUPE_GROUP_H
@@ -33,8 +33,8 @@ typedef struct tr_grouped {
 } tr_grouped;
 
 /*
- * Makes a group of the calling task; @opts as for tr_scope_open(), NULL: unnamed, collecting. Its
- * scope keeps every result. Cannot fail.
+ * Makes a group of the calling task; @opts as for tr_scope_open(), fail-fast where they do not
+ * say otherwise; NULL: unnamed, collecting. Its scope keeps every result. Cannot fail.
  */
 TR_API tr_group tr_group_open(const struct tr_scope_opts *opts);
 

@@ -79,7 +79,8 @@ struct tr_mpsc_opts {
     size_t capacity;           /* messages; the urgent ones have places of their own */
     enum tr_overflow overflow; /* an unbounded channel: TR_OVERFLOW_WAIT only */
     tr_mpsc_same_fn *same;     /* of TR_OVERFLOW_CONFLATE. It looks at every queued message */
-    size_t n_urgent;           /* places of the urgent lane, up to 65535; 0: none */
+    size_t n_urgent;           /* places of the urgent lane, up to 65535; 0: none, and where the
+                                * channel is unbounded */
 };
 
 /* The untyped core; TR_MPSC generates the typed functions over it. Contracts: see TR_MPSC. */
@@ -143,7 +144,8 @@ TR_API void tr_mpsc_tx_counts(const tr_mpsc_tx *tx, struct tr_mpsc_counts *ret_c
  * name_new(capacity, &tx, &rx): makes a channel. @capacity: messages it holds, exactly; or
  *   TR_UNBOUNDED.  Returns 0, -EINVAL (0, or above 2^31), -ENOMEM.
  * name_new_with(&opts, &tx, &rx): the same with an overflow policy, and an urgent lane. Channels
- *   that drop the oldest, conflate or have a lane take a lock for each message.
+ *   that drop the oldest, conflate or have a lane take a lock for each message.  -EINVAL: also
+ *   options that contradict each other.
  * name_send_urgent(&tx, &m): into the urgent lane, whose messages are received first, at most
  *   eight in a row while others wait. Never waits: -EAGAIN: the lane is full, or others wait for
  *   a place in it.  -EINVAL: there is no lane.
@@ -153,9 +155,9 @@ TR_API void tr_mpsc_tx_counts(const tr_mpsc_tx *tx, struct tr_mpsc_counts *ret_c
  * name_try_send(&tx, &m): anybody: tasks, handlers, any thread. Never waits, and never overtakes
  *   a sender that waits.
  * name_blocking_send(&tx, &m, deadline): plain threads; an actor gets -EDEADLK.
- *   These return:  0: the channel owns the message, and *m is zero.  -EPIPE: the receiver is
- *   gone or shut.  -EAGAIN: full (try).  -ETIMEDOUT, -ECANCELED, -ESHUTDOWN, -EPERM.  On every
- *   failure the message is still yours.
+ *   These return:  0, or another enum tr_mpsc_sent: *m is zero, and the channel's.  -EPIPE: the
+ *   receiver is gone or shut.  -EAGAIN: full (try).  -ENOBUFS: full, and the channel rejects.
+ *   -ETIMEDOUT, -ECANCELED, -ESHUTDOWN, -EPERM.  On every failure the message is still yours.
  * name_recv(&rx, deadline, &m), name_try_recv(&rx, &m), name_blocking_recv(&rx, deadline, &m):
  *   the oldest message.
  *   These return:  0: *m is yours.  -EPIPE: every sender is gone, or the receiver was shut, and
@@ -173,8 +175,9 @@ TR_API void tr_mpsc_tx_counts(const tr_mpsc_tx *tx, struct tr_mpsc_counts *ret_c
  *   arms of tr_select().
  * name_reserve(&tx, n, deadline, &permit), name_try_reserve(&tx, n, &permit),
  *   name_blocking_reserve(&tx, n, deadline, &permit): @n places for messages to come, all at once;
- *   in line with the waiting senders. Return as sends do; -EINVAL: @n is above the capacity, or
- *   the channel is unbounded. A wait that ends without them has taken none.
+ *   in line with the waiting senders. Return as sends do; -EINVAL: @n is above the capacity, the
+ *   channel is unbounded, or its policy is not TR_OVERFLOW_WAIT. A wait that ends without them
+ *   has taken none.
  * name_permit_send(&permit, &m): into one of them: never waits, also after the receiver has shut.
  *   -EPIPE: it is gone, the message is still yours.  -EINVAL: no place is left. The permit is
  *   empty after the last one. While places are reserved, other sends take a lock.

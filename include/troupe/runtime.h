@@ -81,7 +81,7 @@ TR_API void tr_hook_set(tr_hook_fn *hook, void *arg);
 TR_API unsigned tr_worker_count(void);
 TR_API int tr_worker_index(void);
 
-/* A short text for a negative errno as troupe uses it: "peer closed (EPIPE)". */
+/* A short text for a negative errno as troupe uses it: "the other side is closed (EPIPE)". */
 TR_API const char *tr_strerror(int error);
 
 TR_END_DECLS

@@ -63,8 +63,8 @@ TR_API tr_scope tr_scope_open(const struct tr_scope_opts *opts);
 /*
  * Waits until every child has ended.
  * Returns:  0: all ended without a failure.  In a fail-fast scope the first failure; in a
- *           collecting one that of a vital task, else 0, and tr_scope_failures() counts.  -ETIMEDOUT, -ESHUTDOWN,
- *           -ECANCELED: children are still running, call it again.
+ *           collecting one that of a vital task, else 0, and tr_scope_failures() counts.
+ *           -ETIMEDOUT, -ESHUTDOWN, -ECANCELED: children are still running, call it again.
  * Callers:  the task that opened the scope (the root task has opened the root scope); -EPERM
  *           elsewhere.
  */
@@ -82,13 +82,13 @@ TR_API tr_arm tr_scope_join_arm(tr_scope *s);
 /* What a task of the scope has ended with. */
 typedef struct tr_ended {
     tr_id id;         /* as tr_task_id() of its handle */
-    const char *name; /* as it was given at spawn */
+    const char *name; /* the string that was given at spawn */
     int result;       /* as of tr_task_join() */
 } tr_ended;
 
 /*
- * Writes it out, "task 'fetch' #12 was cancelled", "... failed: peer closed (EPIPE)" or "... ended
- * with 0", as snprintf() does. The number is that of the reports.
+ * Writes it out, "task 'fetch' #12 was cancelled", "... failed: the other side is closed (EPIPE)"
+ * or "... ended with 0", as snprintf() does. The number is that of the reports.
  */
 TR_API int tr_ended_text(const tr_ended *e, size_t size, char *ret_text);
 
@@ -165,8 +165,8 @@ static inline void tr_scope_guard_release(tr_scope_guard *g)
 
 /*
  * Cancels and joins; the scope is then empty and can be used again. The join is not cut short
- * by a cancel of the caller. For TR_CLEANUP. A failure that no join reported goes to the hook. A task
- * that returns with a scope open has it ended for it, and is reported.
+ * by a cancel of the caller. For TR_CLEANUP. A failure that no join reported goes to the hook. A
+ * task that returns with a scope open has it ended for it, and is reported.
  */
 TR_API void tr_scope_end(tr_scope *s);
 

@@ -39,7 +39,7 @@ enum tr_task_flag {
 };
 
 struct tr_task_opts {
-    const char *name;  /* for reports; lives as long as the task. NULL: the TR_TASK name */
+    const char *name;  /* for reports and results; outlives both. NULL: the TR_TASK name */
     unsigned flags;    /* enum tr_task_flag */
     tr_task *ret_task; /* a handle is wanted here; NULL: only the scope joins the task */
 };

@@ -11,7 +11,8 @@
  *
  * A receiving end keeps the snapshot it read last: while nothing changed, X_get is a load and a
  * compare. A held snapshot never delays a writer. The value at the creation of an end counts as
- * seen; an end that must not miss a level ("stop!") reads it first, or uses X_wait_for.
+ * seen, but a clone has seen what its original has; an end that must not miss a level ("stop!")
+ * reads it first, or uses X_wait_for.
  *
  * An end is a small value: move it by copying it and forgetting the source; { 0 } is an empty
  * end. One end serves one actor or thread at a time.
