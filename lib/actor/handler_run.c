@@ -95,8 +95,8 @@ static bool is_told(const struct tri_handler *h, unsigned word)
 }
 
 /*
- * Gives the worker back until a message comes; @closed: none will, only the timer's. After WAITS
- * the handler is not ours any more.
+ * Gives the worker back until a message comes; @closed: none will, only the timer's. After
+ * WAITS the handler is not ours any more.
  */
 static enum step sleep_on_mailbox(struct tri_handler *h, bool closed)
 {
@@ -111,8 +111,9 @@ static enum step sleep_on_mailbox(struct tri_handler *h, bool closed)
 }
 
 /*
- * Joins the line, which may serve us at once and wake us. Another worker may then run the handler
- * and close the outbox's end while we are still in the channel: so we hold one of our own.
+ * Joins the line, which may serve us at once and wake us. Another worker may then run the
+ * handler and close the outbox's end while we are still in the channel: so we hold one of our
+ * own.
  */
 static bool enroll_held(struct tri_outbox *o)
 {

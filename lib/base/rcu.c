@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rcu.c - see rcu.h. What a thread has collected is a list in its own storage; the first element
- * carries the whole list through call_rcu.
+ * rcu.c - see rcu.h. What a thread has collected is a list in its own storage; the first
+ * element carries the whole list through call_rcu.
  */
 #include "config.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * broadcast_weak.c - weak sending ends: one holds the memory (n_end) and not the channel (n_tx).
- * It becomes a sender only while n_tx is not 0, by a CAS, so a channel whose senders have gone
- * stays at its end, and ENDED in tail stays true.
+ * broadcast_weak.c - weak sending ends: one holds the memory (n_end) and not the channel
+ * (n_tx). It becomes a sender only while n_tx is not 0, by a CAS, so a channel whose senders
+ * have gone stays at its end, and ENDED in tail stays true.
  */
 #include "config.h"
 

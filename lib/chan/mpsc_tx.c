@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mpsc_tx.c - sending. The fast path is one CAS on tail (mpsc.h); a sender that finds the channel
- * full joins the line (mpsc_line.h).
+ * mpsc_tx.c - sending. The fast path is one CAS on tail (mpsc.h); a sender that finds the
+ * channel full joins the line (mpsc_line.h).
  */
 #include "config.h"
 
@@ -27,7 +27,9 @@ static inline bool has_room(struct tri_mpsc *c, uint64_t pos)
     return tri_mpsc_is_near(c, pos, head);
 }
 
-/* Moves @m into @cell, claimed as the position in @prev, and wakes the receiver if it sleeps. */
+/*
+ * Moves @m into @cell, claimed as the position in @prev, and wakes the receiver if it sleeps.
+ */
 static inline void fill(struct tri_mpsc *c, struct tri_cell *cell, uint64_t prev, void *m)
 {
     tri_cell_put(c, cell, prev >> TRI_POS_SHIFT, m);

@@ -3,9 +3,10 @@
  * mpsc_urgent.c - sending into the urgent lane of a locked channel (mpsc_locked.c).
  *
  * A sender that finds the lane full joins the lane's line; whoever takes an urgent message, or
- * leaves the line, serves it: first come, first served, and while somebody is in line nobody else
- * gets in. Waiters are as those of mpsc_line.h: the message of one that waits for nothing else is
- * moved in its name, one that selects is told to try and keeps its place until it has left.
+ * leaves the line, serves it: first come, first served, and while somebody is in line nobody
+ * else gets in. Waiters are as those of mpsc_line.h: the message of one that waits for nothing
+ * else is moved in its name, one that selects is told to try and keeps its place until it has
+ * left.
  *
  * No wake-up is lost: places are looked at, given back and waited for under the one lock.
  */

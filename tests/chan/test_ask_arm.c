@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_ask_arm.c - questions as arms of a select: whose the place for the answer is, and until when. */
+/*
+ * test_ask_arm.c - questions as arms of a select: whose the place for the answer is, and until
+ * when.
+ */
 #include "config.h"
 
 #include <errno.h>

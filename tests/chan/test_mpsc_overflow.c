@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_mpsc_overflow.c - what becomes of messages for which there is no place; the urgent lane. */
+/*
+ * test_mpsc_overflow.c - what becomes of messages for which there is no place; the urgent lane.
+ */
 #include "config.h"
 
 #include <errno.h>
@@ -160,7 +162,9 @@ STEP_TEST(mpsc_overflow, drop_oldest_keeps_the_newest_in_order)
     check_eq(atomic_load(&n_dropped), 3u);
 }
 
-/* The receiver's first look is not under the lock: its head may be that of before an eviction. */
+/*
+ * The receiver's first look is not under the lock: its head may be that of before an eviction.
+ */
 TR_TEST(mpsc_overflow, evicted_position_is_published_to_nobody_even_in_one_cell)
 {
     open_with(1, TR_OVERFLOW_DROP_OLDEST, 0);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_mpsc_urgent.c - waiting for a place in the urgent lane: order, the ends of a wait, select. */
+/*
+ * test_mpsc_urgent.c - waiting for a place in the urgent lane: order, the ends of a wait,
+ * select.
+ */
 #include "config.h"
 
 #include <errno.h>
@@ -249,7 +252,9 @@ STEP_TEST(mpsc_urgent, place_of_a_granted_arm_that_loses_goes_to_the_next)
     close_both();
 }
 
-/* While the first one has not run, places pile up behind it: then more than a batch is served. */
+/*
+ * While the first one has not run, places pile up behind it: then more than a batch is served.
+ */
 STEP_TEST(mpsc_urgent, many_places_of_a_granted_arm_that_loses_serve_many)
 {
     open_full(40);

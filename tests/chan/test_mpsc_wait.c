@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_mpsc_wait.c - senders and receivers that wait: order, deadlines, cancel, closing, select. */
+/*
+ * test_mpsc_wait.c - senders and receivers that wait: order, deadlines, cancel, closing,
+ * select.
+ */
 #include "config.h"
 
 #include <errno.h>

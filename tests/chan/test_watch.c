@@ -276,7 +276,9 @@ static int waiter(struct job *j)
     return 0;
 }
 
-/* Starts @n tasks that wait for a change. With one worker a task that was counted has parked. */
+/*
+ * Starts @n tasks that wait for a change. With one worker a task that was counted has parked.
+ */
 static void park(tr_scope *scope, unsigned n, tr_time deadline)
 {
     for (unsigned i = 0; i < n; i++) {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_watch_more.c - marks, modifications, pins across sends, and waiting for the last receiver. */
+/*
+ * test_watch_more.c - marks, modifications, pins across sends, and waiting for the last
+ * receiver.
+ */
 #include "config.h"
 
 #include <errno.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_select.c - one of several sources: which arm, exactly one, fairness, who loses nothing. */
+/*
+ * test_select.c - one of several sources: which arm, exactly one, fairness, who loses nothing.
+ */
 #include "config.h"
 
 #include <pthread.h>
