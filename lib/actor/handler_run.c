@@ -82,6 +82,7 @@ static unsigned prepare(struct tri_handler *h)
 /* True: we run on. False: somebody has queued us meanwhile. */
 static bool undo(struct tri_handler *h)
 {
+    /* Orders as in tri_wake(). */
     return !(atomic_fetch_or_explicit(&h->a.wakee.word, TRI_READY, memory_order_acq_rel) &
              TRI_READY);
 }

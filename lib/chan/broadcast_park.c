@@ -199,7 +199,8 @@ void tri_subscriber_bury(struct tri_subscriber *s, size_t n_rx)
         atomic_fetch_sub_explicit(&c->n_dead, 1, memory_order_relaxed);
         free(s);
     } else if (n_dead > N_DEAD_FREE + n_rx) {
-        for (unsigned i = 0; i < TRI_N_SHARD; i++) /* wakes the living for nothing, rarely */
+        /* Wakes the living for nothing, rarely. acquire: as in wake_shard(). */
+        for (unsigned i = 0; i < TRI_N_SHARD; i++)
             wake_all(c, atomic_exchange_explicit(&c->parked[i], NULL, memory_order_acquire));
     }
 }

@@ -101,7 +101,10 @@ static void prepare(struct tri_wakee *w)
 
 static void undo(struct tri_wakee *w)
 {
-    /* A wake that came meanwhile is dropped: the caller looks at its source again. */
+    /*
+     * A wake that came meanwhile is dropped: the caller looks at its source again. Orders as in
+     * tri_wake().
+     */
     (void)atomic_fetch_or_explicit(&w->word, TRI_READY, memory_order_acq_rel);
 }
 
