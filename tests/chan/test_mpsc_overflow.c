@@ -7,7 +7,7 @@
 #include <errno.h>
 
 #include "chan/items.h"
-#include "chan/mpsc.h"
+#include "chan/line.h"
 #include "chan/step.h"
 #include "mem/alloc.h"
 
@@ -315,26 +315,21 @@ static void spawn_worker(tr_scope *root, uint32_t id, int *ret_result)
     need_eq(worker_spawn(root, &j, NULL), 0);
 }
 
-static bool is_rx_parked(void)
-{
-    return atomic_load(&tri_mpsc_tx(rx.end.chan)->tail) & TRI_RX_PARKED;
-}
-
 STEP_TEST(mpsc_overflow, parked_receiver_wakes_for_either_queue_and_for_the_end)
 {
     int r;
 
     open_with(1, TR_OVERFLOW_WAIT, 1);
     spawn_worker(root, 0, &r);
-    step_until(is_rx_parked());
+    step_until(is_rx_parked(rx.end.chan));
     check_eq(send_id(5), 0);
     step_until(r == 5);
     spawn_worker(root, 0, &r);
-    step_until(is_rx_parked());
+    step_until(is_rx_parked(rx.end.chan));
     check_eq(send_urgent(6), 0);
     step_until(r == 6);
     spawn_worker(root, 0, &r);
-    step_until(is_rx_parked());
+    step_until(is_rx_parked(rx.end.chan));
     itemq_tx_close(&tx);
     step_until(r == -EPIPE);
     close_both();

@@ -4,35 +4,10 @@
  */
 #include "config.h"
 
+#include "combine/pair-kit.h"
 #include "mem/alloc.h"
-#include "sched/kit.h"
 
 TR_SUITE(select_order, .init = kit_listen, .timeout = 30);
-
-struct item {
-    unsigned key; /* 0: empty */
-};
-
-TR_MPSC(itemq, struct item, tr_nodrop);
-
-struct pair {
-    itemq_tx tx;
-    itemq_rx rx;
-};
-
-static struct pair pair_new(size_t capacity)
-{
-    struct pair p = { .tx = { { NULL, 0 } } };
-
-    check_eq(itemq_new(capacity, &p.tx, &p.rx), 0);
-    return p;
-}
-
-static void pair_close(struct pair *p)
-{
-    itemq_tx_close(&p->tx);
-    itemq_rx_close(&p->rx);
-}
 
 /* ---- a task that selects over two queues ---- */
 
