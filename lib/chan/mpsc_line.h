@@ -82,6 +82,24 @@ static inline bool tri_txline_keeps(const struct tri_waiter *w)
     return !atomic_load_explicit(&w->done, memory_order_acquire);
 }
 
+/* For tables of arms. */
+static inline bool tri_txline_keeps_place(const tr_arm *arm, const struct tri_waiter *w)
+{
+    (void)arm;
+    return tri_txline_keeps(w);
+}
+
+/* The arm of a sending end is ready with @r; what stays with the caller is counted. True. */
+static inline bool tri_txline_arm_result(tr_arm *arm, int r)
+{
+    tr_mpsc_tx *tx = arm->source;
+
+    if (r < 0 && tx->chan)
+        tx->n_back++;
+    arm->result = r;
+    return true;
+}
+
 /* The same for those who wait for the end of the receiver. */
 bool tri_closed_join(struct tri_mpsc *c, struct tri_waiter *w);
 void tri_closed_leave(struct tri_mpsc *c, struct tri_waiter *w);

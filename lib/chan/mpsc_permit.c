@@ -87,18 +87,12 @@ static bool withdraw(tr_arm *arm, struct tri_waiter *w)
     return w->value ? arm_result(arm, -EPIPE) : grant(arm);
 }
 
-static bool keeps_place(const tr_arm *arm, const struct tri_waiter *w)
-{
-    (void)arm;
-    return tri_txline_keeps(w);
-}
-
 static const struct tri_arm_ops reserve_ops = {
     .what = "mpsc reserve",
     .attempt = attempt,
     .enroll = enroll,
     .withdraw = withdraw,
-    .keeps_place = keeps_place,
+    .keeps_place = tri_txline_keeps_place,
 };
 
 tr_arm tr_mpsc_reserve_arm(tr_mpsc_tx *tx, size_t n, tr_mpsc_permit *ret_permit)
