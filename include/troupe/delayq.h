@@ -72,7 +72,8 @@ TR_API void tr_delayq_free(tr_delayq *q);
  *   for as many values as were ever in it at once, until name_free(&q), which drops what is
  *   left. Nobody may wait then.
  *
- * Callers:  anybody for all but name_next() (tasks), name_blocking_next() (plain threads).
+ * Callers:  anybody for all but name_next() and name_next_left() (tasks), name_blocking_next()
+ *           (plain threads).
  */
 #define TR_DELAYQ(name, type, drop_fn)                                                         \
     TRI_TYPE(name, type, drop_fn);                                                             \
