@@ -104,6 +104,7 @@ static size_t append(char text[TRI_CYCLE_TEXT], size_t len, const char *before,
     uint64_t words[TRI_GATE_NAME];
     char name[NAME_BYTES];
 
+    /* relaxed: the owner waits with us in the circle; else the name is a late one. */
     for (int i = 0; i < TRI_GATE_NAME; i++)
         words[i] = atomic_load_explicit(&g->edge.name[i], memory_order_relaxed);
     memcpy(name, words, NAME_BYTES);
