@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bcast.c - one sender, 100 receivers, 100,000 numbers over a ring of 1024. The sender waits when
- * the slowest receiver is a ring behind, so every receiver gets every number. The clock runs from
- * before the first spawn until the last receiver has ended.
+ * bcast.c - one sender, 100 receivers, 100,000 numbers over a ring of 1024. The sender waits
+ * when the slowest receiver is a ring behind, so every receiver gets every number. The clock
+ * runs from before the first spawn until the last receiver has ended.
  */
 #include "config.h"
 

@@ -81,7 +81,9 @@ int64_t bench_cpu(void);
 #define BENCH_SEED UINT64_C(88172645463325252)
 uint64_t bench_random(uint64_t *state);
 
-/* Pins the calling thread to the @index-th CPU that the process may use; false: there is none. */
+/*
+ * Pins the calling thread to the @index-th CPU that the process may use; false: there is none.
+ */
 bool bench_pin(unsigned index);
 
 /*
@@ -90,7 +92,9 @@ bool bench_pin(unsigned index);
  */
 int bench_load_server(const char *name, int port, unsigned n, pid_t server);
 
-/* Modes of the program that are no metrics: arguments after the mode's name; the exit status. */
+/*
+ * Modes of the program that are no metrics: arguments after the mode's name; the exit status.
+ */
 int bench_echo_server(int argc, char **argv);
 int bench_http_server(int argc, char **argv);
 int bench_load_client(int argc, char **argv);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * echo.c - the echo metrics: this program again as the server, on the first core, and the client
- * of client.c on the second.
+ * echo.c - the echo metrics: this program again as the server, on the first core, and the
+ * client of client.c on the second.
  */
 #include "config.h"
 

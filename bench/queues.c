@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * queues.c - what carries the messages of an mpsc, against the list that could: two threads push,
- * one pops, all by forms that never sleep. queue_ring: bounded at 1024. queue_blocks: unbounded.
- * queue_wfc: liburcu's wfcqueue, a node from malloc for each message, popped one by one.
+ * queues.c - what carries the messages of an mpsc, against the list that could: two threads
+ * push, one pops, all by forms that never sleep. queue_ring: bounded at 1024. queue_blocks:
+ * unbounded. queue_wfc: liburcu's wfcqueue, a node from malloc for each message, popped one by
+ * one.
  */
 #include "config.h"
 

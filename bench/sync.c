@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sync.c - locks and signals: what a pair costs one task that nobody disturbs, and how many pairs
- * a second 64 tasks on two workers get out of one mutex. Each pair counts in a plain variable,
- * so that a lock which let two in at once would show.
+ * sync.c - locks and signals: what a pair costs one task that nobody disturbs, and how many
+ * pairs a second 64 tasks on two workers get out of one mutex. Each pair counts in a plain
+ * variable, so that a lock which let two in at once would show.
  */
 #include "config.h"
 

@@ -55,8 +55,10 @@ static int timers(const struct bench_metric *m)
     return 0;
 }
 
-/* ---- timers_reg: the partner sends when the receiver waits, and yields; on one worker, like the
- * one task that this stands for ---- */
+/*
+ * ---- timers_reg: the partner sends when the receiver waits, and yields; on one worker, like
+ * the one task that this stands for ----
+ */
 
 enum { WAITING_CALLS = 2000000 };
 
@@ -163,7 +165,7 @@ static int lateness(const struct bench_metric *m)
     return 0;
 }
 
-/* ---- delayq: a cache of 100,000 entries; one is touched, or one goes and another comes ---- */
+/* ---- delayq: a cache of 100,000 entries; one is touched, or replaced by another ---- */
 
 enum { ENTRIES = 100000, TOUCHES = 5000000 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ask-reply - ask a worker one question and wait at most a second: ./ask-reply 6 7 prints 42.
- * Shows a request that carries its reply end, one deadline for question and answer, and who frees
- * what.
+ * Shows a request that carries its reply end, one deadline for question and answer, and who
+ * frees what.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -58,7 +58,7 @@ static int ask(tr_scope *root, void *arg)
     int r;
 
     if ((r = requestq_new(8, &tx, &w.rx)) < 0 || (r = worker_spawn(root, &w, NULL)) < 0 ||
-        (r = requestq_ask(&tx, &q, tr_after(TR_S(1)), &c)) < 0) /* q is the worker's, once sent */
+        (r = requestq_ask(&tx, &q, tr_after(TR_S(1)), &c)) < 0) /* sent: q is the worker's */
         return r;
     printf("%ld\n", c);
     return 0;

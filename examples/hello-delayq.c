@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hello-delayq - leases that expire: prints "bob gave his back", "carol expired", "alice expired".
- * Shows a queue whose values become ready at their instants, and how one is put off or taken out.
+ * hello-delayq - leases that expire: prints "bob gave his back", "carol expired", "alice
+ * expired". Shows a queue whose values become ready at their instants, and how one is put off
+ * or taken out.
  */
 #include <errno.h>
 #include <stdio.h>

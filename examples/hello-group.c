@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hello-group - pages are fetched by number, one fetch for each; a new wish replaces the old one.
- * Shows tasks with keys, and a local: what is fetched is named without being passed.
+ * hello-group - pages are fetched by number, one fetch for each; a new wish replaces the old
+ * one. Shows tasks with keys, and a local: what is fetched is named without being passed.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hello-interval - do something at equal distances: prints "0 10 20 30 ms" and "skipped, and still
- * in the rhythm", however busy the machine is.
+ * hello-interval - do something at equal distances: prints "0 10 20 30 ms" and "skipped, and
+ * still in the rhythm", however busy the machine is.
  * Shows ticks that are made up for when they were missed, and such as are left out.
  */
 #include <stdio.h>
@@ -11,7 +11,9 @@
 
 enum { PERIOD_MS = 10 };
 
-/* Prints for which instants the ticks were; a late one is followed by the missed ones at once. */
+/*
+ * Prints for which instants the ticks were; a late one is followed by the missed ones at once.
+ */
 static int count_ticks(void)
 {
     const tr_time begin = tr_now();

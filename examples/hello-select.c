@@ -2,7 +2,8 @@
 /*
  * hello-select - wait for jobs and for the time at once: prints "job 1" to "job 3", "no more
  * jobs", "time is up".
- * Shows arms indexed by an enum, a closed source as a ready arm, and how an arm is switched off.
+ * Shows arms indexed by an enum, a closed source as a ready arm, and how an arm is switched
+ * off.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hello-sync - tasks that share data: prints "the factor was made", then "never more than 2 at a
- * time", then "10 + 20 + 30 = 60". Shows a value made once, permits, a lock that is held over a
- * wait, and waiting for a condition.
+ * hello-sync - tasks that share data: prints "the factor was made", then "never more than 2 at
+ * a time", then "10 + 20 + 30 = 60". Shows a value made once, permits, a lock that is held over
+ * a wait, and waiting for a condition.
  */
 #include <errno.h>
 #include <stdatomic.h>

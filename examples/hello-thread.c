@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * hello-thread - a plain thread sends to a task: prints "1" to "5".
- * Shows the bridge: the thread blocks while the queue is full, the task parks while it is empty.
+ * Shows the bridge: the thread blocks while the queue is full, the task parks while it is
+ * empty.
  */
 #include <errno.h>
 #include <pthread.h>

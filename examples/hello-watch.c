@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * hello-watch - one value, published again and again: prints "cold", then "warm", then "over".
- * Shows that a reader sees the newest value and is woken when there is one, but gets no history.
+ * Shows that a reader sees the newest value and is woken when there is one, but gets no
+ * history.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * timer-future - the first exercise on futures: a plain thread sleeps, then completes what a task
- * waits for. The future's own part is the forty lines up to timer_start().
+ * timer-future - the first exercise on futures: a plain thread sleeps, then completes what a
+ * task waits for. The future's own part is the forty lines up to timer_start().
  */
 #include <pthread.h>
 #include <stdio.h>

@@ -7,9 +7,9 @@
  *     ./trasync timeout 50 8        eight of them, and what still runs after 50 ms is killed
  *     ./trasync --watchdog block-runtime    names the task that keeps all others from running
  *
- * Shows a scope that keeps results, a race, a scope with a deadline, and what a blocking call does to a
- * worker. There is one worker, so that it does it to everybody. Exit status: 0; 124: the timeout
- * killed something; 1: no such command.
+ * Shows a scope that keeps results, a race, a scope with a deadline, and what a blocking call
+ * does to a worker. There is one worker, so that it does it to everybody. Exit status: 0; 124:
+ * the timeout killed something; 1: no such command.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -30,7 +30,9 @@ struct job {
 };
 TR_TASK(job, struct job, tr_nodrop);
 
-/* What no task should do: waits with its thread, and nobody else runs on this worker meanwhile. */
+/*
+ * What no task should do: waits with its thread, and nobody else runs on this worker meanwhile.
+ */
 static void block(tr_time until)
 {
     struct timespec ts = { .tv_sec = until / TR_S(1), .tv_nsec = until % TR_S(1) };

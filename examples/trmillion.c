@@ -168,7 +168,9 @@ static int start_handlers(tr_scope *s, struct crowd *c, dozer_ref *refs, struct 
     return r;
 }
 
-/* Room for @n references that is in memory already: it is not a part of what a handler costs. */
+/*
+ * Room for @n references that is in memory already: it is not a part of what a handler costs.
+ */
 static dozer_ref *refs_new(unsigned long n)
 {
     dozer_ref *refs = calloc(n, sizeof *refs);
@@ -196,7 +198,9 @@ static int wait_for_last(tr_scope *s, struct crowd *c, lastw_rx *last, struct pe
     return r == -ETIMEDOUT ? -ESHUTDOWN : r;
 }
 
-/* A stop, -ESHUTDOWN, may come of a sleeper's failure, which cancels the scope: the join knows. */
+/*
+ * A stop, -ESHUTDOWN, may come of a sleeper's failure, which cancels the scope: the join knows.
+ */
 static int end_of(tr_scope *s, int r)
 {
     int failure = tr_scope_failures(s) > 0 ? tr_scope_join(s, TR_NEVER) : 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * trweb - the web server of the async-book: ./trweb --port 7878, then curl localhost:7878/sleep.
- * / answers at once, /sleep after five seconds, anything else is not there.
+ * trweb - the web server of the async-book: ./trweb --port 7878, then
+ * curl localhost:7878/sleep. / answers at once, /sleep after five seconds, anything else is not
+ * there.
  *
  * Shows a listener with a task for each connection, and a stop that clients do not notice: on
  * SIGTERM new connections are refused, idle ones end, requests under way get their answers, and
@@ -17,7 +18,9 @@
 #include "common/service.h"
 #include "trweb_http.h"
 
-/* Longer than /sleep, a head and an answer are allowed to take; shorter than the stop budget. */
+/*
+ * Longer than /sleep, a head and an answer are allowed to take; shorter than the stop budget.
+ */
 static const tr_time DRAIN_LIMIT = TR_S(7);
 
 static const struct http_opts http = {

@@ -53,7 +53,9 @@ static void input_consume(struct input *in, size_t n)
     memmove(in->bytes, in->bytes + n, in->n);
 }
 
-/* Reads what comes. Returns a count; 0 or -errno: the end of the stream, or no bytes in time. */
+/*
+ * Reads what comes. Returns a count; 0 or -errno: the end of the stream, or no bytes in time.
+ */
 static ssize_t input_more(struct input *in, tr_sock *s, tr_time deadline)
 {
     ssize_t n = tr_read(s, in->bytes + in->n, sizeof in->bytes - in->n, deadline);
@@ -74,8 +76,8 @@ static ssize_t wait_first(struct input *in, tr_sock *s, const struct http_opts *
 }
 
 /*
- * Waits for a whole head. Returns its length; 0: no further request.  -EBADMSG: no HTTP, or half
- * a head and then the end.  -EMSGSIZE: too long.  -ETIMEDOUT: too slow.
+ * Waits for a whole head. Returns its length; 0: no further request.  -EBADMSG: no HTTP, or
+ * half a head and then the end.  -EMSGSIZE: too long.  -ETIMEDOUT: too slow.
  */
 static ssize_t read_head(struct input *in, tr_sock *s, const struct http_opts *opts)
 {

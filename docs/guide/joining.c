@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* joining - many tasks and their results: all, one after the other, the first, few at once; time. */
+/*
+ * joining - many tasks and their results: all, one after the other, the first, few at once;
+ * time.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

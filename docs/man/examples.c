@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * examples.c - the EXAMPLE of each man page, with what it leaves out around it. make check compiles
- * it, and check-man.sh proves that every line of an example is here, in its order.
+ * examples.c - the EXAMPLE of each man page, with what it leaves out around it. make check
+ * compiles it, and check-man.sh proves that every line of an example is here, in its order.
  */
 #include <errno.h>
 #include <pthread.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * examples_more.c - as examples.c: the pages on combinators, on broadcasts and permits, and on what
- * is shared between actors.
+ * examples_more.c - as examples.c: the pages on combinators, on broadcasts and permits, and on
+ * what is shared between actors.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * service.h - what a service manager in the manner of systemd and a daemon say to each other, by
- * the environment alone: sockets that are handed over, and the state. Without a manager both do
- * nothing. Neither waits.
+ * service.h - what a service manager in the manner of systemd and a daemon say to each other,
+ * by the environment alone: sockets that are handed over, and the state. Without a manager both
+ * do nothing. Neither waits.
  */
 #ifndef EXAMPLES_SERVICE_H
 #define EXAMPLES_SERVICE_H

@@ -10,10 +10,10 @@
  *     r = ctr_ask(&ref, &m, tr_after(TR_S(1)), &n);          the asker
  *     r = count_answer(&m->reply, &n);                       the replier
  *
- * The answer is written into the asker's variable; nothing is allocated for it. A reply end is a
- * small value that travels in the message: move it by copying it and forgetting the source; { 0 }
- * is an empty one. The drop function of the message closes it, so that a question nobody answers
- * ends the wait of its asker.
+ * The answer is written into the asker's variable; nothing is allocated for it. A reply end is
+ * a small value that travels in the message: move it by copying it and forgetting the source;
+ * { 0 } is an empty one. The drop function of the message closes it, so that a question nobody
+ * answers ends the wait of its asker.
  */
 #ifndef TROUPE_ASK_H
 #define TROUPE_ASK_H
@@ -77,32 +77,34 @@ TR_API bool tr_ask_end(tr_question *q);
     struct name##_tri_semicolon_reply
 
 /*
- * Declares the asking of @name; ends with ';'. @tx_type: a sending end of a channel of @message,
- * from TR_MPSC or TR_HANDLER; @field: the reply end in the message, a @reply from TR_REPLY.
+ * Declares the asking of @name; ends with ';'. @tx_type: a sending end of a channel of
+ * @message, from TR_MPSC or TR_HANDLER; @field: the reply end in the message, a @reply from
+ * TR_REPLY.
  *
- * name_ask(&tx, &m, deadline, &answer): puts a reply end into the empty field, sends m, and waits
- *   for the answer; one that races with the end of the wait wins.
- *   Returns:  0: the answer is yours, m was moved.  -EOWNERDEAD: nobody will answer, m was moved.
- *   -ETIMEDOUT, -ECANCELED, -ESHUTDOWN: m was moved if it is zero now; an answer that comes later
- *   is refused to the replier.  -EDEADLK: who answers there waits, directly or through others,
- *   for an answer of yours, and each of you has said with name_rx_own() that he alone answers;
- *   the hook is told the circle (up to 16 members), m is still yours. Of two that close a circle
- *   at the same moment both may be refused.  Else as a send, and m is still yours; -EINVAL: also
- *   for a field that is not empty; -ENOMEM.
+ * name_ask(&tx, &m, deadline, &answer): puts a reply end into the empty field, sends m, and
+ *   waits for the answer; one that races with the end of the wait wins.
+ *   Returns:  0: the answer is yours, m was moved.  -EOWNERDEAD: nobody will answer, m was
+ *   moved.  -ETIMEDOUT, -ECANCELED, -ESHUTDOWN: m was moved if it is zero now; an answer that
+ *   comes later is refused to the replier.  -EDEADLK: who answers there waits, directly or
+ *   through others, for an answer of yours, and each of you has said with name_rx_own() that he
+ *   alone answers; the hook is told the circle (up to 16 members), m is still yours. Of two
+ *   that close a circle at the same moment both may be refused.  Else as a send, and m is still
+ *   yours; -EINVAL: also for a field that is not empty; -ENOMEM.
  *   Callers: tasks.
  * name_blocking_ask(&tx, &m, deadline, &answer): the same for plain threads.
  *
- * name_ask_begin(&tx, &m, deadline, &answer, &q): puts the reply end in and sends m, waiting for
- *   room only. From then until the end of the question @answer is the replier's, who may write it
- *   at any time: keep it in place, and out of use. A task may have many questions.
+ * name_ask_begin(&tx, &m, deadline, &answer, &q): puts the reply end in and sends m, waiting
+ *   for room only. From then until the end of the question @answer is the replier's, who may
+ *   write it at any time: keep it in place, and out of use. A task may have many questions.
  *   Returns:  0: @q is under way.  As a send, and -EINVAL, -ENOMEM as name_ask: m is yours.
  *   Callers: tasks.
  * name_ask_arm(&q): an arm of tr_select(). Its result ends the question: 0: the answer is in
- *   @answer and yours.  -EOWNERDEAD: nobody will answer.  -EINVAL: an empty question. An arm that
- *   loses leaves the question under way, also its answer if that has come.
- * name_ask_end(&q): the question is over; a later answer is refused to the replier. True: one had
- *   come, and is in @answer. Leaves @q empty; never waits, but for a replier who is just writing.
- *   A cleanup of @q that is declared after @answer, with a cleanup of its own, loses nothing.
+ *   @answer and yours.  -EOWNERDEAD: nobody will answer.  -EINVAL: an empty question. An arm
+ *   that loses leaves the question under way, also its answer if that has come.
+ * name_ask_end(&q): the question is over; a later answer is refused to the replier. True: one
+ *   had come, and is in @answer. Leaves @q empty; never waits, but for a replier who is just
+ *   writing. A cleanup of @q that is declared after @answer, with a cleanup of its own, loses
+ *   nothing.
  */
 #define TR_ASK(name, tx_type, message, field, reply)                                           \
     TR_GENERATED TR_CHECK int name##_ask(tx_type *tri_tx, message *tri_m, tr_time tri_deadline, \

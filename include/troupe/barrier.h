@@ -8,8 +8,8 @@
  *     if (r == 1)
  *         one of the three does what is to be done once
  *
- * It can be used again at once, for the next meeting. A wait that ends by its deadline, a cancel
- * or a drain is not counted any more: the others wait for somebody else.
+ * It can be used again at once, for the next meeting. A wait that ends by its deadline, a
+ * cancel or a drain is not counted any more: the others wait for somebody else.
  *
  * No memory is allocated. Do not copy a barrier, nor free it while a call on it runs. What each
  * did before its wait is seen by all after theirs.

@@ -10,12 +10,13 @@
  *     r = news_send(&tx, &e, TR_NEVER);             the number of receivers it goes to
  *     r = news_recv(&rx, TR_UNTIL_DRAIN, &e);       -ESTALE: lost some, news_lost(&rx) of them
  *
- * A full ring overwrites its oldest message, and a receiver that had not taken that one lags; or,
- * with TR_BROADCAST_WAIT, senders wait for the slowest receiver and nothing is ever lost.
+ * A full ring overwrites its oldest message, and a receiver that had not taken that one lags;
+ * or, with TR_BROADCAST_WAIT, senders wait for the slowest receiver and nothing is ever lost.
  *
  * An end is a small value: move it by copying it and forgetting the source. { 0 } is an empty
- * end: closing it does nothing, any other call returns -EINVAL, 0 or an empty end. One end serves
- * one actor or thread at a time; different ends, of both sides, may be used at the same moment.
+ * end: closing it does nothing, any other call returns -EINVAL, 0 or an empty end. One end
+ * serves one actor or thread at a time; different ends, of both sides, may be used at the same
+ * moment.
  */
 #ifndef TROUPE_BROADCAST_H
 #define TROUPE_BROADCAST_H
@@ -56,16 +57,21 @@ struct tr_broadcast_counts {
 };
 
 /*
- * Makes in *@dst a copy of *@src that can be dropped on its own. Returns 0, or a negative errno:
- * then nothing is in *@dst. Called by the receiver, under no lock; it may not wait. Other
- * receivers may copy the same *@src at the same moment.
+ * Makes in *@dst a copy of *@src that can be dropped on its own. Returns 0, or a negative
+ * errno: then nothing is in *@dst. Called by the receiver, under no lock; it may not wait.
+ * Other receivers may copy the same *@src at the same moment.
  */
 typedef int tr_clone_fn(void *dst, const void *src);
 
-/* In place of a clone function: plain data, copied byte by byte; its drop function is tr_nodrop. */
+/*
+ * In place of a clone function: plain data, copied byte by byte; its drop function is
+ * tr_nodrop.
+ */
 #define tr_copy NULL
 
-/* The untyped core; TR_BROADCAST generates the typed functions over it. Contracts: see there. */
+/*
+ * The untyped core; TR_BROADCAST generates the typed functions over it. Contracts: see there.
+ */
 TR_API TR_CHECK int tr_broadcast_new(const struct tri_type *type, tr_clone_fn *clone,
                                      size_t capacity, unsigned flags, tr_broadcast_tx *ret_tx,
                                      tr_broadcast_rx *ret_rx);
@@ -110,27 +116,29 @@ TR_API void tr_broadcast_rx_close(tr_broadcast_rx *rx);
 
 /*
  * Declares the channel type @name of messages of @type, copied for each receiver by
- * int clone_fn(type *dst, const type *src), or tr_copy, and released by @drop_fn; ends with ';'.
+ * int clone_fn(type *dst, const type *src), or tr_copy, and released by @drop_fn; ends with
+ * ';'.
  *
  * name_new(capacity, flags, &tx, &rx): makes a channel. @capacity: messages it retains, rounded
- *   up to a power of two. @flags: 0 or TR_BROADCAST_WAIT. @rx: the first receiver, which goes on
- *   after a lag; NULL: not wanted.  Returns 0, -EINVAL (0, above SIZE_MAX / 2, an unknown flag),
- *   -ENOMEM.
- * name_send(&tx, &m, deadline): waits for the slowest receiver, with TR_BROADCAST_WAIT, while the
- *   ring is full; otherwise never.  Callers: tasks.
- * name_try_send(&tx, &m): anybody: tasks, handlers, any thread. Never waits, and never overtakes
- *   a sender that waits.
+ *   up to a power of two. @flags: 0 or TR_BROADCAST_WAIT. @rx: the first receiver, which goes
+ *   on after a lag; NULL: not wanted.  Returns 0, -EINVAL (0, above SIZE_MAX / 2, an unknown
+ *   flag), -ENOMEM.
+ * name_send(&tx, &m, deadline): waits for the slowest receiver, with TR_BROADCAST_WAIT, while
+ *   the ring is full; otherwise never.  Callers: tasks.
+ * name_try_send(&tx, &m): anybody: tasks, handlers, any thread. Never waits, and never
+ *   overtakes a sender that waits.
  * name_blocking_send(&tx, &m, deadline): plain threads; an actor gets -EDEADLK.
  *   These return:  the number of receivers it goes to: the channel owns the message, and *m is
- *   zero.  -EPIPE: there is no receiver; nothing is stored.  -EAGAIN: full (try).  -ENOMEM: only
- *   with a clone function.  -ETIMEDOUT, -ECANCELED, -ESHUTDOWN, -EPERM.  On every failure the
- *   message is still yours.
- * name_recv(&rx, deadline, &m), name_try_recv(&rx, &m), name_blocking_recv(&rx, deadline, &m): a
- *   copy of the next message.
- *   These return:  0: *m is yours.  -ESTALE: the next ones were overwritten: see name_lost(); the
- *   next call gives the oldest that is retained, or with TR_BROADCAST_FAIL -EPIPE, as from then
- *   on.  -EPIPE: every sender is gone and everything was taken.  What clone_fn returned: that
- *   message counts as taken.  -EAGAIN: empty (try).  -ETIMEDOUT, -ECANCELED, -ESHUTDOWN, -EPERM.
+ *   zero.  -EPIPE: there is no receiver; nothing is stored.  -EAGAIN: full (try).  -ENOMEM:
+ *   only with a clone function.  -ETIMEDOUT, -ECANCELED, -ESHUTDOWN, -EPERM.  On every failure
+ *   the message is still yours.
+ * name_recv(&rx, deadline, &m), name_try_recv(&rx, &m), name_blocking_recv(&rx, deadline, &m):
+ *   a copy of the next message.
+ *   These return:  0: *m is yours.  -ESTALE: the next ones were overwritten: see name_lost();
+ *   the next call gives the oldest that is retained, or with TR_BROADCAST_FAIL -EPIPE, as from
+ *   then on.  -EPIPE: every sender is gone and everything was taken.  What clone_fn returned:
+ *   that message counts as taken.  -EAGAIN: empty (try).  -ETIMEDOUT, -ECANCELED, -ESHUTDOWN,
+ *   -EPERM.
  * name_lost(&rx): how many messages were lost since this was last asked; each is told once.
  * name_send_arm(&tx, &m), name_recv_arm(&rx, &m): the same as arms of tr_select().
  * name_closed(&tx, deadline), name_blocking_closed(&tx, deadline): wait until there is no
@@ -147,8 +155,8 @@ TR_API void tr_broadcast_rx_close(tr_broadcast_rx *rx);
  * name_len(&rx): sent and not received yet, lost ones included: above the capacity, the next
  *   receive lags.  name_tx_len(&tx): not seen by all yet, at most the capacity.  Snapshots.
  * name_rx_is_closed(&rx): every sender is gone; there may be something left to receive.
- * name_tx_counts(&tx, &counts), name_rx_counts(&rx, &counts): what became of the messages of the
- *   channel; exact when nothing goes on and the other sending ends are closed.
+ * name_tx_counts(&tx, &counts), name_rx_counts(&rx, &counts): what became of the messages of
+ *   the channel; exact when nothing goes on and the other sending ends are closed.
  * name_tx_close(&tx), name_rx_close(&rx): never wait, leave the end empty. When the last sender
  *   goes, receivers drain; what a closing receiver has not taken counts as taken by it.
  */

@@ -6,11 +6,11 @@
  *     TR_ONESHOT(page, struct page, page_drop);
  *     TR_COMPLETER(page, struct page);
  *
- *     static void on_page(void *token, const char *text)      the library's callback
+ *     static void on_page(void *token, const char *text)     the library's callback
  *     {
  *         struct page p = { strdup(text) };
  *
- *         page_complete(token, &p);                           -EALREADY: too late, p was dropped
+ *         page_complete(token, &p);                          -EALREADY: too late, p was dropped
  *     }
  *
  *     r = page_completer(&tx, &token);

@@ -50,27 +50,30 @@ TR_API void tr_delayq_free(tr_delayq *q);
  * A zeroed queue is empty: freeing it does nothing, every other call returns -EINVAL.
  *
  * name_new(&q): 0, -ENOMEM.
- * name_insert(&q, &v, when, &key): moves *@v in, to be due at @when, which may have passed; TR_NEVER:
- *   it waits for a reset.  Returns:  0: *@v is zero, *@key (NULL: not wanted) names it.  -ENOMEM:
- *   the value stays yours.  O(1).
+ * name_insert(&q, &v, when, &key): moves *@v in, to be due at @when, which may have passed;
+ *   TR_NEVER: it waits for a reset.  Returns:  0: *@v is zero, *@key (NULL: not wanted) names
+ *   it.  -ENOMEM: the value stays yours.  O(1).
  * name_reset(&q, key, when): 0; -ENOENT: that value is not in the queue any more.  O(1).
  * name_remove(&q, key, &v): takes it out, due or not; @v NULL: drops it.  0, -ENOENT.  O(1).
- * name_peek(&q, &when, &key): which comes next as of now, each NULL if not wanted.  0; -EAGAIN: the queue is
- *   empty.  O(n) of those that are due about then.
+ * name_peek(&q, &when, &key): which comes next as of now, each NULL if not wanted.  0; -EAGAIN:
+ *   the queue is empty.  O(n) of those that are due about then.
  * name_next(&q, deadline, &v), name_try_next(&q, &v), name_blocking_next(&q, deadline, &v): the
  *   first that is due, in the order of instants, never early; those of one tick of 33 µs, or in
- *   the past when inserted, in the order of insertion. In an empty queue it waits for an insert.
+ *   the past when inserted, in the order of insertion. In an empty queue it waits for an
+ *   insert.
  *   Returns:  0: *v is yours.  -EAGAIN: none is due (try).  -ETIMEDOUT, -ECANCELED, -ESHUTDOWN:
  *   nothing was taken.  -EPERM.
  * name_next_arm(&q, &v): the same as an arm of tr_select().
- * name_next_left(&q, deadline, &v), name_next_left_arm(&q, &v): the same of those that are left:
- *   1: *v is yours.  0: the queue is empty, now or since the wait began; more may be inserted.
+ * name_next_left(&q, deadline, &v), name_next_left_arm(&q, &v): the same of those that are
+ *   left: 1: *v is yours.  0: the queue is empty, now or since the wait began; more may be
+ *   inserted.
  * name_len(&q): the values in it, due or not.
  * name_clear(&q): drops every value that is in it now; their keys are stale. The memory stays,
- *   for as many values as were ever in it at once, until name_free(&q), which drops what is left.
- *   Nobody may wait then.
+ *   for as many values as were ever in it at once, until name_free(&q), which drops what is
+ *   left. Nobody may wait then.
  *
- * Callers:  anybody for all but name_next() (tasks), name_blocking_next() (plain threads).
+ * Callers:  anybody for all but name_next() and name_next_left() (tasks), name_blocking_next()
+ *           (plain threads).
  */
 #define TR_DELAYQ(name, type, drop_fn)                                                         \
     TRI_TYPE(name, type, drop_fn);                                                             \

@@ -27,8 +27,8 @@
 TR_BEGIN_DECLS
 
 /*
- * Who waits: a plain value to copy and forget, which never gets invalid. A wake that comes late,
- * twice, or when nobody waits any more does no harm. { NULL } is nobody.
+ * Who waits: a plain value to copy and forget, which never gets invalid. A wake that comes
+ * late, twice, or when nobody waits any more does no harm. { NULL } is nobody.
  */
 typedef struct tr_waker {
     struct tri_wakee *wakee;
@@ -36,7 +36,8 @@ typedef struct tr_waker {
 
 /*
  * Makes who waits poll once more. What changed is changed before the call.
- * Callers: any actor, any thread, not signal handlers.  Progress: wait-free but for a kernel wake.
+ * Callers: any actor, any thread, not signal handlers.  Progress: wait-free but for a kernel
+ *          wake.
  */
 TR_API void tr_waker_wake(tr_waker w);
 
@@ -48,9 +49,9 @@ typedef struct tr_future tr_future;
 struct tr_future {
     /*
      * True: done, with self->result set. With a @waker: if not, that is kept in the place of an
-     * earlier one, and from then on a change wakes it; no change between the look and the keeping
-     * may be missed, as under a lock. NULL: looks only. Not called any more once it was true.
-     * Runs in the waiting task or thread; may not wait.
+     * earlier one, and from then on a change wakes it; no change between the look and the
+     * keeping may be missed, as under a lock. NULL: looks only. Not called any more once it was
+     * true. Runs in the waiting task or thread; may not wait.
      */
     bool (*poll)(tr_future *self, const tr_waker *waker);
     /* NULL, or: nobody waits any more; the waker may be forgotten. */

@@ -11,8 +11,8 @@
  *     while ((r = tr_group_next(&g, TR_UNTIL_DRAIN, &done)) == 1)
  *         ...                                          done.key, done.ended.result
  *
- * It belongs to the task that opened it, like its scope. Keys are numbers: an id, a descriptor,
- * the place in a table.
+ * It belongs to the task that opened it, like its scope: all calls are that task's. Keys are
+ * numbers: an id, a descriptor, the place in a table.
  */
 #ifndef TROUPE_GROUP_H
 #define TROUPE_GROUP_H
@@ -33,8 +33,8 @@ typedef struct tr_grouped {
 } tr_grouped;
 
 /*
- * Makes a group of the calling task; @opts as for tr_scope_open(), NULL: unnamed, collecting. Its
- * scope keeps every result. Cannot fail.
+ * Makes a group of the calling task; @opts as for tr_scope_open(), fail-fast where they do not
+ * say otherwise; NULL: unnamed, collecting. Its scope keeps every result. Cannot fail.
  */
 TR_API tr_group tr_group_open(const struct tr_scope_opts *opts);
 
@@ -42,9 +42,9 @@ TR_API tr_group tr_group_open(const struct tr_scope_opts *opts);
 TR_API void tr_group_end(tr_group *g);
 
 /*
- * The untyped form below TR_GROUP_TASK. A member of the same @key that is there is cancelled and
- * is a member no more: tr_group_next() does not give it. When the spawn fails, it stays. As always
- * *@arg is consumed.
+ * The untyped form below TR_GROUP_TASK. A member of the same @key that is there is cancelled
+ * and is a member no more: tr_group_next() does not give it. When the spawn fails, it stays. As
+ * always *@arg is consumed.
  * Returns:  0, or as tr_task_spawn().  -EPERM: not the task that opened the group.
  */
 TR_API TR_CHECK int tr_group_spawn(tr_group *g, uint64_t key, const struct tri_task_type *type,
@@ -65,8 +65,8 @@ TR_API TR_CHECK int tr_group_spawn(tr_group *g, uint64_t key, const struct tri_t
 
 /*
  * Waits for the next member to end, and takes it out: in the order of their ends.
- * Returns:  1: *@ret is it.  0: the group has no member; more may be spawned.  -EAGAIN: none has
- *           ended (try).  -ETIMEDOUT, -ESHUTDOWN, -ECANCELED: nothing was taken.  -EPERM.
+ * Returns:  1: *@ret is it.  0: the group has no member; more may be spawned.  -EAGAIN: none
+ *           has ended (try).  -ETIMEDOUT, -ESHUTDOWN, -ECANCELED: nothing was taken.  -EPERM.
  */
 TR_API TR_CHECK int tr_group_next(tr_group *g, tr_time deadline, tr_grouped *ret);
 TR_API TR_CHECK int tr_group_try_next(tr_group *g, tr_grouped *ret);

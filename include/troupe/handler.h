@@ -18,10 +18,10 @@
  *     r = ctr_send(&ref, &m, TR_NEVER);
  *
  * The function owns *m: what it leaves in it is dropped after it returns. It returns 0, or a
- * negative errno, which ends the handler as a failure; tr_handler_stop() ends it cleanly. It also
- * ends, after the queued messages and that of its timer, when every reference is closed; when its
- * scope is cancelled they are dropped. A drain alone does not touch it. Two messages of one
- * handler never run at the same time, but they may run on different workers.
+ * negative errno, which ends the handler as a failure; tr_handler_stop() ends it cleanly. It
+ * also ends, after the queued messages and that of its timer, when every reference is closed;
+ * when its scope is cancelled they are dropped. A drain alone does not touch it. Two messages
+ * of one handler never run at the same time, but they may run on different workers.
  */
 #ifndef TROUPE_HANDLER_H
 #define TROUPE_HANDLER_H
@@ -48,7 +48,8 @@ enum tr_handler_flag {
 };
 
 struct tri_handler_type {
-    struct tri_type message; /* the mailbox points to it, and so leads the handler to the rest */
+    struct tri_type message; /* the mailbox points to it, and so leads the handler to the
+                              * rest */
     int (*run)(void *self, void *m);
     tr_drop_fn *drop_self;
     uint32_t self_size;
@@ -58,11 +59,11 @@ struct tri_handler_type {
 /*
  * Declares the handler @name; ends with ';'. Generates name_ref, a sending end of its mailbox,
  * with name_send, name_try_send, name_blocking_send, name_send_arm, name_send_urgent,
- * name_ref_clone, name_ref_close, name_ref_is_closed, permits, weak ends and the rest as TR_MPSC
- * has them. A plain mailbox, one that waits, has a bound, no urgent lane and no permits, is all in
- * the handler's record; the others cost some 80 bytes more, and allocations for a lane, for a
- * ring above 2 KiB, for what has no bound. In a plain one name_reserve and name_closed return
- * -EINVAL. The state and a plain mailbox: 16 KiB together, else -ENOMEM. And
+ * name_ref_clone, name_ref_close, name_ref_is_closed, permits, weak ends and the rest as
+ * TR_MPSC has them. A plain mailbox, one that waits, has a bound, no urgent lane and no
+ * permits, is all in the handler's record; the others cost some 80 bytes more, and allocations
+ * for a lane, for a ring above 2 KiB, for what has no bound. In a plain one name_reserve and
+ * name_closed return -EINVAL. The state and a plain mailbox: 16 KiB together, else -ENOMEM. And
  *
  *     int name_spawn(tr_scope *scope, state *self, const struct tr_handler_opts *opts,
  *                    name_ref *ret_ref);
@@ -71,22 +72,22 @@ struct tri_handler_type {
  *
  *     int name_post(name_ref *to, message *m);
  *
- * for use in a handler: as name_try_send, but a message that finds the mailbox of @to full waits
- * in the outbox of the running handler, which takes no further message until there is room:
- * back-pressure without waiting. -EAGAIN: the outbox is taken too.  -EDEADLK: the full mailbox is
- * its own.  -EPERM: not in a handler.  -EOWNERDEAD: a forked child. A message in the outbox of
- * a handler that ends is dropped. Two handlers that post to each other while both are full wait
- * for ever.
+ * for use in a handler: as name_try_send, but a message that finds the mailbox of @to full
+ * waits in the outbox of the running handler, which takes no further message until there is
+ * room: back-pressure without waiting. -EAGAIN: the outbox is taken too.  -EDEADLK: the full
+ * mailbox is its own.  -EPERM: not in a handler.  -EOWNERDEAD: a forked child. A message in the
+ * outbox of a handler that ends is dropped. Two handlers that post to each other while both are
+ * full wait for ever.
  *
  *     int name_timer(tr_time at, message *m);
  *
  * for use in the handler itself: moves *@m into its timer, which puts it before the queued
- * messages at @at. One timer a handler: a second call drops the first message. TR_NEVER: off, @m
- * may be NULL then.
+ * messages at @at. One timer a handler: a second call drops the first message. TR_NEVER: off,
+ * @m may be NULL then.
  *
  * Over several files: TR_HANDLER_REF(name, message, drop_message) in a header declares the
- * reference and its functions, TR_HANDLER_BODY(name, state, message, drop_state) in one file the
- * rest.
+ * reference and its functions, TR_HANDLER_BODY(name, state, message, drop_state) in one file
+ * the rest.
  */
 #define TR_HANDLER(name, state, message, drop_state, drop_message)                             \
     TR_HANDLER_REF(name, message, drop_message);                                               \

@@ -9,8 +9,8 @@
  *         sample();
  *
  * An interval is a value: it holds no resource, needs no end, and counts time also while nobody
- * waits for it. One task at a time uses it. Its clock is that of every deadline: a wall clock that
- * is set moves no tick.
+ * waits for it. One task at a time uses it. Its clock is that of every deadline: a wall clock
+ * that is set moves no tick.
  */
 #ifndef TROUPE_INTERVAL_H
 #define TROUPE_INTERVAL_H

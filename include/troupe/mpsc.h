@@ -10,10 +10,10 @@
  *     r = statq_send(&tx, &t, TR_NEVER);         t is moved, and zero afterwards
  *     r = statq_recv(&rx, TR_UNTIL_DRAIN, &t);
  *
- * An end is a small value: move it by copying it and forgetting the source; a second sending end
- * comes from statq_tx_clone(). { 0 } is an empty end: closing it does nothing, any other call
- * returns -EINVAL. One end serves one actor or thread at a time; different ends, of both sides,
- * may be used at the same moment.
+ * An end is a small value: move it by copying it and forgetting the source; a second sending
+ * end comes from statq_tx_clone(). { 0 } is an empty end: closing it does nothing, any other
+ * call returns -EINVAL. One end serves one actor or thread at a time; different ends, of both
+ * sides, may be used at the same moment.
  *
  * A send moves the message on success, and leaves it with the caller on every failure. Messages
  * of one sender arrive in the order sent; waiting senders are served first come, first served.
@@ -60,8 +60,8 @@ enum tr_overflow {
     TR_OVERFLOW_REJECT,      /* -ENOBUFS at once, also from the waiting forms */
     TR_OVERFLOW_DROP_NEWEST, /* it is dropped */
     TR_OVERFLOW_DROP_OLDEST, /* the oldest is dropped for it */
-    TR_OVERFLOW_CONFLATE,    /* full or not, it replaces the queued one of its key, in its place;
-                              * else as DROP_OLDEST */
+    TR_OVERFLOW_CONFLATE,    /* full or not, it replaces the queued one of its key, in its
+                              * place; else as DROP_OLDEST */
 };
 
 /* What a send returns on success; other than TR_SENT only by a policy that drops. */
@@ -79,7 +79,8 @@ struct tr_mpsc_opts {
     size_t capacity;           /* messages; the urgent ones have places of their own */
     enum tr_overflow overflow; /* an unbounded channel: TR_OVERFLOW_WAIT only */
     tr_mpsc_same_fn *same;     /* of TR_OVERFLOW_CONFLATE. It looks at every queued message */
-    size_t n_urgent;           /* places of the urgent lane, up to 65535; 0: none */
+    size_t n_urgent;           /* places of the urgent lane, up to 65535; 0: none, and where the
+                                * channel is unbounded */
 };
 
 /* The untyped core; TR_MPSC generates the typed functions over it. Contracts: see TR_MPSC. */
@@ -142,42 +143,45 @@ TR_API void tr_mpsc_tx_counts(const tr_mpsc_tx *tx, struct tr_mpsc_counts *ret_c
  *
  * name_new(capacity, &tx, &rx): makes a channel. @capacity: messages it holds, exactly; or
  *   TR_UNBOUNDED.  Returns 0, -EINVAL (0, or above 2^31), -ENOMEM.
- * name_new_with(&opts, &tx, &rx): the same with an overflow policy, and an urgent lane. Channels
- *   that drop the oldest, conflate or have a lane take a lock for each message.
+ * name_new_with(&opts, &tx, &rx): the same with an overflow policy, and an urgent lane.
+ *   Channels that drop the oldest, conflate or have a lane take a lock for each message.
+ *   -EINVAL: also options that contradict each other.
  * name_send_urgent(&tx, &m): into the urgent lane, whose messages are received first, at most
- *   eight in a row while others wait. Never waits: -EAGAIN: the lane is full, or others wait for
- *   a place in it.  -EINVAL: there is no lane.
+ *   eight in a row while others wait. Never waits: -EAGAIN: the lane is full, or others wait
+ *   for a place in it.  -EINVAL: there is no lane.
  * name_send_urgent_until(&tx, &m, deadline), name_blocking_send_urgent(&tx, &m, deadline),
  *   name_send_urgent_arm(&tx, &m): the same, and wait for a place, first come, first served.
  * name_send(&tx, &m, deadline): waits while the channel is full.  Callers: tasks.
- * name_try_send(&tx, &m): anybody: tasks, handlers, any thread. Never waits, and never overtakes
- *   a sender that waits.
+ * name_try_send(&tx, &m): anybody: tasks, handlers, any thread. Never waits, and never
+ *   overtakes a sender that waits.
  * name_blocking_send(&tx, &m, deadline): plain threads; an actor gets -EDEADLK.
- *   These return:  0: the channel owns the message, and *m is zero.  -EPIPE: the receiver is
- *   gone or shut.  -EAGAIN: full (try).  -ETIMEDOUT, -ECANCELED, -ESHUTDOWN, -EPERM.  On every
- *   failure the message is still yours.
+ *   These return:  0, or another enum tr_mpsc_sent: *m is zero, and the channel's.  -EPIPE: the
+ *   receiver is gone or shut.  -EAGAIN: full (try).  -ENOBUFS: full, and the channel rejects.
+ *   -ETIMEDOUT, -ECANCELED, -ESHUTDOWN, -EPERM.  On every failure the message is still yours.
  * name_recv(&rx, deadline, &m), name_try_recv(&rx, &m), name_blocking_recv(&rx, deadline, &m):
  *   the oldest message.
  *   These return:  0: *m is yours.  -EPIPE: every sender is gone, or the receiver was shut, and
  *   the queue is empty.  -EAGAIN: empty, or the send of the oldest is still under way (try).
  *   -ETIMEDOUT, -ECANCELED, -ESHUTDOWN, -EPERM.
- * name_peek(&rx, &m): where the message lies that the next receive on this end gives, until then;
- *   it stays queued. Returns as name_try_recv(); -EINVAL: also in a channel that drops the oldest,
- *   conflates or has a lane, where it may be gone, or another one come first, at any moment.
+ * name_peek(&rx, &m): where the message lies that the next receive on this end gives, until
+ *   then; it stays queued. Returns as name_try_recv(); -EINVAL: also in a channel that drops
+ *   the oldest, conflates or has a lane, where it may be gone, or another one come first, at
+ *   any moment.
  * name_recv_many(&rx, n, deadline, array): waits for one message and takes what is there, up to
  *   @n.  Returns the count, else as recv.
- * name_recv_chunk(&rx, n, span, deadline, array): as recv_many, but then goes on for @span after
- *   the first message, until there are @n. When the channel ends or the task has to, it returns
- *   what there is at once, and the next call says so. Never 0 but for @n = 0.
- * name_send_arm(&tx, &m), name_recv_arm(&rx, &m), name_reserve_arm(&tx, n, &permit): the same as
- *   arms of tr_select().
+ * name_recv_chunk(&rx, n, span, deadline, array): as recv_many, but then goes on for @span
+ *   after the first message, until there are @n. When the channel ends or the task has to, it
+ *   returns what there is at once, and the next call says so. Never 0 but for @n = 0.
+ * name_send_arm(&tx, &m), name_recv_arm(&rx, &m), name_reserve_arm(&tx, n, &permit): the same
+ *   as arms of tr_select().
  * name_reserve(&tx, n, deadline, &permit), name_try_reserve(&tx, n, &permit),
- *   name_blocking_reserve(&tx, n, deadline, &permit): @n places for messages to come, all at once;
- *   in line with the waiting senders. Return as sends do; -EINVAL: @n is above the capacity, or
- *   the channel is unbounded. A wait that ends without them has taken none.
- * name_permit_send(&permit, &m): into one of them: never waits, also after the receiver has shut.
- *   -EPIPE: it is gone, the message is still yours.  -EINVAL: no place is left. The permit is
- *   empty after the last one. While places are reserved, other sends take a lock.
+ *   name_blocking_reserve(&tx, n, deadline, &permit): @n places for messages to come, all at
+ *   once; in line with the waiting senders. Return as sends do; -EINVAL: @n is above the
+ *   capacity, the channel is unbounded, or its policy is not TR_OVERFLOW_WAIT. A wait that ends
+ *   without them has taken none.
+ * name_permit_send(&permit, &m): into one of them: never waits, also after the receiver has
+ *   shut.  -EPIPE: it is gone, the message is still yours.  -EINVAL: no place is left. The
+ *   permit is empty after the last one. While places are reserved, other sends take a lock.
  * name_permit_left(&permit): how many.  name_permit_close(&permit): gives them back.
  *   A permit is a sender: it keeps the channel open, and its receiver from the end.
  * name_tx_clone(&tx): one more sending end. Cannot fail; a clone of an empty end is empty.
@@ -186,9 +190,9 @@ TR_API void tr_mpsc_tx_counts(const tr_mpsc_tx *tx, struct tr_mpsc_counts *ret_c
  *   name_weak_close(&weak).
  * name_closed(&tx, deadline), name_blocking_closed(&tx, deadline), name_closed_arm(&tx): waits
  *   until the receiver is gone or shut: 0 then.
- * name_rx_own(&rx): the calling task or thread promises to receive and to answer itself whatever
- *   is asked here (ask.h), until another one says so. An ask that would close a circle of such
- *   promises is then refused with -EDEADLK.  0; -ENOMEM; -EPERM: in a handler.
+ * name_rx_own(&rx): the calling task or thread promises to receive and to answer itself
+ *   whatever is asked here (ask.h), until another one says so. An ask that would close a circle
+ *   of such promises is then refused with -EDEADLK.  0; -ENOMEM; -EPERM: in a handler.
  * name_rx_shut(&rx): later sends, and those that wait, fail with -EPIPE; what is queued can
  *   still be received.
  * name_tx_close(&tx), name_rx_close(&rx): never wait, leave the end empty. When the receiver
@@ -198,8 +202,8 @@ TR_API void tr_mpsc_tx_counts(const tr_mpsc_tx *tx, struct tr_mpsc_counts *ret_c
  * name_tx_capacity(&tx): messages it holds at most.  Snapshots: name_tx_room(&tx): places that
  *   are neither taken nor reserved; name_len(&rx); name_senders(&rx), permits among them;
  *   name_weak_senders(&rx).
- * name_rx_counts(&rx, &counts), name_tx_counts(&tx, &counts): what became of the messages; exact
- *   when nobody sends and the other sending ends are closed.
+ * name_rx_counts(&rx, &counts), name_tx_counts(&tx, &counts): what became of the messages;
+ *   exact when nobody sends and the other sending ends are closed.
  * Sends into an unbounded channel may also return -ENOMEM.
  */
 #define TR_MPSC(name, type, drop_fn)                                                           \

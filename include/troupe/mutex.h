@@ -12,13 +12,13 @@
  *         return r;
  *     held = &lock;                                 unlocked on every way out
  *
- * Fair: the lock goes to the one who has waited longest. One that waits in a select is asked and
- * takes it when it runs, so an arm that lost never holds it. Held by a task, a handler (by its
- * try form, also from one message to the next) or a plain thread; tasks on several workers and
- * threads may share one.
+ * Fair: the lock goes to the one who has waited longest. One that waits in a select is asked
+ * and takes it when it runs, so an arm that lost never holds it. Held by a task, a handler (by
+ * its try form, also from one message to the next) or a plain thread; tasks on several workers
+ * and threads may share one.
  *
- * No memory is allocated. Do not copy a mutex. Who unlocks it last may free it at once. Nothing is
- * remembered of a holder that failed: it unlocks like any other.
+ * No memory is allocated. Do not copy a mutex. Who unlocks it last may free it at once. Nothing
+ * is remembered of a holder that failed: it unlocks like any other.
  */
 #ifndef TROUPE_MUTEX_H
 #define TROUPE_MUTEX_H

@@ -13,10 +13,11 @@
  *
  * tr_notify_one() wakes one waiter. If there is none it leaves a permit, at most one, which the
  * next wait takes: so the loop above misses nothing. tr_notify_all() wakes all who wait at that
- * moment and leaves no permit. Where several wait for a condition, use tr_notify_wait_until(), or
- * the forms with @seen, which count the calls of tr_notify_all() and miss none. For a state, such
- * as "on" and "off", use a watch; for what happens once, tr_once_wait() of troupe/once.h; for the
- * end of a program, its scope: a call of tr_notify_all() that came before anybody waited is gone.
+ * moment and leaves no permit. Where several wait for a condition, use tr_notify_wait_until(),
+ * or the forms with @seen, which count the calls of tr_notify_all() and miss none. For a state,
+ * such as "on" and "off", use a watch; for what happens once, tr_once_wait() of troupe/once.h;
+ * for the end of a program, its scope: a call of tr_notify_all() that came before anybody
+ * waited is gone.
  *
  * No memory is allocated. Do not copy a notify, nor free it while a call on it runs. What was
  * done before a notification is seen by who was woken by it, or took its permit.
@@ -44,20 +45,22 @@ TR_API void tr_notify_init(tr_notify *n);
 
 /*
  * Wakes the one that has waited longest, or (last) shortest; leaves a permit if nobody waits. A
- * waiter in a select that was chosen and then took another arm hands the notification on: to the
- * next one, or as a permit.
+ * waiter in a select that was chosen and then took another arm hands the notification on: to
+ * the next one, or as a permit.
  * Callers: anybody.  Progress: one atomic step if nobody waits; else it takes a lock.
  */
 TR_API void tr_notify_one(tr_notify *n);
 TR_API void tr_notify_last(tr_notify *n);
 
-/* Wakes all who wait now, as one step: nobody who comes later is among them. Callers: anybody. */
+/*
+ * Wakes all who wait now, as one step: nobody who comes later is among them. Callers: anybody.
+ */
 TR_API void tr_notify_all(tr_notify *n);
 
 /*
  * Wait to be notified, or take the permit. The waiting, try and blocking form, and the arm.
- * Returns:  0.  -EAGAIN: no permit (try).  -ETIMEDOUT, -ECANCELED, -ESHUTDOWN: nothing was taken.
- *           -EPERM, -EDEADLK, -EINVAL: NULL.
+ * Returns:  0.  -EAGAIN: no permit (try).  -ETIMEDOUT, -ECANCELED, -ESHUTDOWN: nothing was
+ *           taken.  -EPERM, -EDEADLK, -EINVAL: NULL.
  */
 TR_API TR_CHECK int tr_notify_wait(tr_notify *n, tr_time deadline);
 TR_API TR_CHECK int tr_notify_try_wait(tr_notify *n);

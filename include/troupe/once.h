@@ -10,8 +10,8 @@
  *     r = tr_once_get_or_init(&table, make_table, NULL, deadline, &value);
  *
  * One maker runs at a time, in its caller; the others wait in line and get what it made. If it
- * fails, that is its caller's result, and the next in line tries with its own. What is pointed at
- * belongs to the caller; it may not be freed while it can still be got.
+ * fails, that is its caller's result, and the next in line tries with its own. What is pointed
+ * at belongs to the caller; it may not be freed while it can still be got.
  *
  * No memory is allocated. Do not copy a tr_once, nor free it while a call on it runs. What was
  * done before the value was set is seen by who gets it.
@@ -44,8 +44,8 @@ typedef int tr_once_fn(void *arg, void **ret_value);
 /*
  * The value; @make(@arg, ...) makes it if nobody has done so.
  * Returns:  0: *@ret_value.  What @make returned, if that was negative.  -EDEADLK: called by
- *           @make itself, or the blocking form in an actor.  -ETIMEDOUT, -ECANCELED, -ESHUTDOWN,
- *           -EPERM: no value yet, and @make was not called.
+ *           @make itself, or the blocking form in an actor.  -ETIMEDOUT, -ECANCELED,
+ *           -ESHUTDOWN, -EPERM: no value yet, and @make was not called.
  * Progress: one load once there is a value.
  */
 TR_API TR_CHECK int tr_once_get_or_init(tr_once *o, tr_once_fn *make, void *arg,
@@ -60,7 +60,8 @@ TR_API TR_CHECK int tr_once_blocking_get_or_init(tr_once *o, tr_once_fn *make, v
 TR_API TR_CHECK int tr_once_set(tr_once *o, void *value);
 
 /*
- * Wait until somebody has set or made the value. The waiting, try and blocking form, and the arm.
+ * Wait until somebody has set or made the value. The waiting, try and blocking form, and the
+ * arm.
  * Returns:  0: *@ret_value.  -EAGAIN: none yet (try).  -ETIMEDOUT, -ECANCELED, -ESHUTDOWN,
  *           -EPERM, -EDEADLK.
  */

@@ -58,11 +58,12 @@ TR_API void tr_oneshot_rx_close(tr_oneshot_rx *rx);
  *   until nobody wants the value any more: 0 then.  name_tx_is_closed(&tx): so it is.
  * name_recv(&rx, deadline, &v), name_try_recv(&rx, &v), name_blocking_recv(&rx, deadline, &v):
  *   the value; one that races with the deadline wins.
- *   Returns:  0: *v is yours.  -EPIPE: the sender closed without sending, or the value was taken
- *   before.  -EAGAIN: not yet (try).  -ETIMEDOUT, -ECANCELED, -ESHUTDOWN: nothing is lost, @rx
- *   can be used again.  -EPERM.
- * name_rx_is_empty(&rx): no value is there to be taken.  name_rx_is_closed(&rx): a receive would
- *   return -EPIPE.  name_rx_is_done(&rx): a receive on this end has returned the value or -EPIPE.
+ *   Returns:  0: *v is yours.  -EPIPE: the sender closed without sending, or the value was
+ *   taken before.  -EAGAIN: not yet (try).  -ETIMEDOUT, -ECANCELED, -ESHUTDOWN: nothing is
+ *   lost, @rx can be used again.  -EPERM.
+ * name_rx_is_empty(&rx): no value is there to be taken.  name_rx_is_closed(&rx): a receive
+ *   would return -EPIPE.  name_rx_is_done(&rx): a receive on this end has returned the value or
+ *   -EPIPE.
  * name_rx_shut(&rx): the sender sees a closed channel; a value sent before can be received.
  * name_tx_close(&tx), name_rx_close(&rx): never wait, leave the end empty; a value that was
  *   sent and never taken is dropped by the receiver's close.

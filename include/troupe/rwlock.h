@@ -11,11 +11,12 @@
  *         return r;
  *     held = &lock;
  *
- * Fair: one line for both, first come, first served. So a writer that waits holds up the readers
- * behind it, and cannot starve; if it leaves the line, they go on. It follows that a reader which
- * takes the lock a second time while a writer waits, waits for itself: until its deadline.
- * Who waits in a select takes the lock when it runs, never before: see troupe/mutex.h, which also
- * says who may hold one.
+ * Fair: one line for both, first come, first served. So a writer that waits holds up the
+ * readers behind it, and cannot starve; if it leaves the line, they go on. It follows that a
+ * reader which takes the lock a second time while a writer waits, waits for itself: until its
+ * deadline.
+ * Who waits in a select takes the lock when it runs, never before: see troupe/mutex.h, which
+ * also says who may hold one.
  *
  * No memory is allocated. Do not copy a lock, nor free it while a call on it runs.
  */
@@ -63,8 +64,8 @@ TR_API int tr_rwlock_read_unlock(tr_rwlock *l);
 TR_API int tr_rwlock_write_unlock(tr_rwlock *l);
 
 /*
- * Makes the writer a reader, and lets in the readers that wait at the head of the line; no writer
- * comes between. Never waits. -EINVAL: the caller is not the writer.
+ * Makes the writer a reader, and lets in the readers that wait at the head of the line; no
+ * writer comes between. Never waits. -EINVAL: the caller is not the writer.
  */
 TR_API int tr_rwlock_downgrade(tr_rwlock *l);
 

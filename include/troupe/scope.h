@@ -8,9 +8,9 @@
  *     fetch_spawn(&s, &b, NULL);
  *     return tr_scope_join(&s, TR_NEVER);       any other return cancels both, and joins them
  *
- * Declare a scope after whatever its tasks borrow: cleanups run in reverse order. A scope belongs
- * to the task that opened it; others may spawn into it while it is open. It may not be moved once
- * something was spawned into it.
+ * Declare a scope after whatever its tasks borrow: cleanups run in reverse order. A scope
+ * belongs to the task that opened it; others may spawn into it while it is open. It may not be
+ * moved once something was spawned into it.
  *
  * A spawn into a scope that was cancelled gives -ESHUTDOWN, also when a sibling that failed has
  * cancelled it. -ESHUTDOWN is a clean end everywhere, and tr_main() exits with 0 for it: who
@@ -54,8 +54,8 @@ typedef struct tr_scope {
 
 /*
  * Makes a scope of the calling task; @opts NULL: unnamed, fail-fast. Cannot fail; in a thread
- * that runs no task it gives a scope in which every spawn returns -EPERM. The first spawn into a
- * scope is its owner's. Drain and cancel of a scope reach every scope that its tasks have
+ * that runs no task it gives a scope in which every spawn returns -EPERM. The first spawn into
+ * a scope is its owner's. Drain and cancel of a scope reach every scope that its tasks have
  * opened, and scopes opened later are born so.
  */
 TR_API tr_scope tr_scope_open(const struct tr_scope_opts *opts);
@@ -63,32 +63,35 @@ TR_API tr_scope tr_scope_open(const struct tr_scope_opts *opts);
 /*
  * Waits until every child has ended.
  * Returns:  0: all ended without a failure.  In a fail-fast scope the first failure; in a
- *           collecting one that of a vital task, else 0, and tr_scope_failures() counts.  -ETIMEDOUT, -ESHUTDOWN,
- *           -ECANCELED: children are still running, call it again.
+ *           collecting one that of a vital task, else 0, and tr_scope_failures() counts.
+ *           -ETIMEDOUT, -ESHUTDOWN, -ECANCELED: children are still running, call it again.
  * Callers:  the task that opened the scope (the root task has opened the root scope); -EPERM
  *           elsewhere.
  */
 TR_API TR_CHECK int tr_scope_join(tr_scope *s, tr_time deadline);
 
-/* An arm of tr_select() that is ready when no child is left. Join then. Disabled before a spawn. */
+/*
+ * An arm of tr_select() that is ready when no child is left. Join then. Disabled before a
+ * spawn.
+ */
 TR_API tr_arm tr_scope_join_arm(tr_scope *s);
 
 /*
- * A scope with a deadline: at that instant it is cancelled, whatever its owner does then, and if
- * a child was running or is refused later, the scope's failure is -ETIMEDOUT. A join returns it
- * once tr_scope_len() is 0. A scope of a movable task has none: its spawns return -EINVAL.
+ * A scope with a deadline: at that instant it is cancelled, whatever its owner does then, and
+ * if a child was running or is refused later, the scope's failure is -ETIMEDOUT. A join returns
+ * it once tr_scope_len() is 0. A scope of a movable task has none: its spawns return -EINVAL.
  */
 
 /* What a task of the scope has ended with. */
 typedef struct tr_ended {
     tr_id id;         /* as tr_task_id() of its handle */
-    const char *name; /* as it was given at spawn */
+    const char *name; /* the string that was given at spawn */
     int result;       /* as of tr_task_join() */
 } tr_ended;
 
 /*
- * Writes it out, "task 'fetch' #12 was cancelled", "... failed: peer closed (EPIPE)" or "... ended
- * with 0", as snprintf() does. The number is that of the reports.
+ * Writes it out, "task 'fetch' #12 was cancelled", "... failed: the other side is closed
+ * (EPIPE)" or "... ended with 0", as snprintf() does. The number is that of the reports.
  */
 TR_API int tr_ended_text(const tr_ended *e, size_t size, char *ret_text);
 
@@ -118,11 +121,11 @@ TR_API tr_arm tr_scope_room_arm(tr_scope *s);
 
 /*
  * A race: waits for the first task to end, or for the first whose result is not negative, then
- * cancels the rest and joins them. The scope must keep all results, for the first success it must
- * collect. It stays cancelled; tr_scope_end() makes it new.
- * Returns:  0: *@ret_ended is the winner.  No success: the result of the last to end.  -EINVAL: no
- *           task, or the scope is not such a one.  -ETIMEDOUT, -ESHUTDOWN, -ECANCELED: nobody was
- *           in time.  In every case but -EINVAL all have ended.
+ * cancels the rest and joins them. The scope must keep all results, for the first success it
+ * must collect. It stays cancelled; tr_scope_end() makes it new.
+ * Returns:  0: *@ret_ended is the winner.  No success: the result of the last to end.  -EINVAL:
+ *           no task, or the scope is not such a one.  -ETIMEDOUT, -ESHUTDOWN, -ECANCELED:
+ *           nobody was in time.  In every case but -EINVAL all have ended.
  */
 TR_API TR_CHECK int tr_scope_first(tr_scope *s, tr_time deadline, tr_ended *ret_ended);
 TR_API TR_CHECK int tr_scope_first_success(tr_scope *s, tr_time deadline, tr_ended *ret_ended);
@@ -131,8 +134,8 @@ TR_API TR_CHECK int tr_scope_first_success(tr_scope *s, tr_time deadline, tr_end
  * Stops gently: waits that carry the drain bit end with -ESHUTDOWN, work under way goes on. At
  * @deadline what is left is cancelled; then joins.
  * Returns:  as tr_scope_join() of a scope whose children all ended.  -ETIMEDOUT: some had to be
- *           cancelled.  -ECANCELED: the caller was cancelled, and so they were at once. In every
- *           case all have ended.
+ *           cancelled.  -ECANCELED: the caller was cancelled, and so they were at once. In
+ *           every case all have ended.
  */
 TR_API int tr_scope_drain(tr_scope *s, tr_time deadline);
 
@@ -165,8 +168,8 @@ static inline void tr_scope_guard_release(tr_scope_guard *g)
 
 /*
  * Cancels and joins; the scope is then empty and can be used again. The join is not cut short
- * by a cancel of the caller. For TR_CLEANUP. A failure that no join reported goes to the hook. A task
- * that returns with a scope open has it ended for it, and is reported.
+ * by a cancel of the caller. For TR_CLEANUP. A failure that no join reported goes to the hook.
+ * A task that returns with a scope open has it ended for it, and is reported.
  */
 TR_API void tr_scope_end(tr_scope *s);
 

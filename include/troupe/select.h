@@ -36,7 +36,8 @@ typedef struct tr_arm {
     void *value;
     tr_time when;
     uintptr_t extra[2];
-    int result; /* of the arm that tr_select() returned: 0 or a count, or what its call returns */
+    int result; /* of the arm that tr_select() returned: 0 or a count, or what its call
+                 * returns */
 } tr_arm;
 
 /*
@@ -68,9 +69,9 @@ TR_API tr_arm tr_deadline_arm(tr_time when);
  *     while ((r = tr_select_set_wait(&set, TR_UNTIL_DRAIN, &got)) == 0)
  *         serve(got.data, got.result);
  *
- * One task at a time uses a set. What an arm points to (its end, its value) stays in place until
- * the arm is removed or the set is closed; close the set before the ends. The functions but
- * tr_select_set_wait() never wait.
+ * One task at a time uses a set. What an arm points to (its end, its value) stays in place
+ * until the arm is removed or the set is closed; close the set before the ends. The functions
+ * but tr_select_set_wait() never wait.
  */
 typedef struct tr_select_set {
     struct tri_select_set *impl;
@@ -112,9 +113,9 @@ TR_API int tr_select_set_remove(tr_select_set *set, uint64_t key);
 TR_API size_t tr_select_set_len(const tr_select_set *set);
 
 /*
- * Waits until an arm is ready and performs it. Ready ones take turns. An arm stays in the set: a
- * closed source is ready again and again, until it is removed; an arm whose deadline has passed
- * is ready once and then disabled.
+ * Waits until an arm is ready and performs it. Ready ones take turns. An arm stays in the set:
+ * a closed source is ready again and again, until it is removed; an arm whose deadline has
+ * passed is ready once and then disabled.
  * Returns:  0: see *@ret.  -EINVAL: no arm is enabled.  -ETIMEDOUT, -ESHUTDOWN, -ECANCELED,
  *           -EPERM as tr_select().
  */

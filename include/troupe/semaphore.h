@@ -14,8 +14,9 @@
  * overtakes it, and what is given back is kept for it. A wait that ends without permits, and an
  * arm that loses in a select, leave the line and have taken nothing.
  *
- * No memory is allocated. Do not copy a semaphore, nor free it while a call on it runs. What was
- * done before permits were given back, or before a close, is seen by who gets them, or -EPIPE.
+ * No memory is allocated. Do not copy a semaphore, nor free it while a call on it runs. What
+ * was done before permits were given back, or before a close, is seen by who gets them, or
+ * -EPIPE.
  */
 #ifndef TROUPE_SEMAPHORE_H
 #define TROUPE_SEMAPHORE_H
@@ -67,7 +68,9 @@ TR_API size_t tr_semaphore_forget(tr_semaphore *s, size_t n);
 /* How many could be taken now; 0 while somebody waits. */
 TR_API size_t tr_semaphore_available(const tr_semaphore *s);
 
-/* From now on every acquire fails with -EPIPE, also those that wait. Permits may be given back. */
+/*
+ * From now on every acquire fails with -EPIPE, also those that wait. Permits may be given back.
+ */
 TR_API void tr_semaphore_close(tr_semaphore *s);
 TR_API bool tr_semaphore_is_closed(const tr_semaphore *s);
 
@@ -96,7 +99,10 @@ TR_API void tr_permit_forget(tr_permit *p);
 /* Moves what *@from holds to *@into. -EINVAL: they are of two semaphores; nothing was done. */
 TR_API int tr_permit_merge(tr_permit *into, tr_permit *from);
 
-/* Moves @n of *@p to *@ret_part; 0 gives an empty one. -EINVAL: *@p has fewer; nothing was done. */
+/*
+ * Moves @n of *@p to *@ret_part; 0 gives an empty one. -EINVAL: *@p has fewer; nothing was
+ * done.
+ */
 TR_API TR_CHECK int tr_permit_split(tr_permit *p, size_t n, tr_permit *ret_part);
 
 TR_END_DECLS

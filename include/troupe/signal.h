@@ -5,8 +5,8 @@
  * Occurrences between two waits of one object are counted, none is lost; but the kernel merges
  * those that come while one is pending. tr_main() blocks TERM, INT, QUIT, HUP, USR1, USR2 and
  * CHLD before it starts threads and takes them in a thread that runs no user code; in a runtime
- * of tr_run() the thread that called it may be interrupted, as by any handler with SA_RESTART. A
- * signal nobody has opened keeps its default effect.
+ * of tr_run() the thread that called it may be interrupted, as by any handler with SA_RESTART.
+ * A signal nobody has opened keeps its default effect.
  */
 #ifndef TROUPE_SIGNAL_H
 #define TROUPE_SIGNAL_H
@@ -29,10 +29,10 @@ struct tr_signal_info {
 };
 
 /*
- * Subscribes: occurrences from now on are seen. Subscribing to TERM or INT takes them over: they
- * no longer raise the shutdown level by themselves.
- * Returns:  0.  -EINVAL: no signal, or one that cannot be caught.  -ENOMEM.  -EPERM: no runtime.
- *           -EOPNOTSUPP: a simulated runtime.  -EAGAIN: no thread to take it.
+ * Subscribes: occurrences from now on are seen. Subscribing to TERM or INT takes them over:
+ * they no longer raise the shutdown level by themselves.
+ * Returns:  0.  -EINVAL: no signal, or one that cannot be caught.  -ENOMEM.  -EPERM: no
+ *           runtime.  -EOPNOTSUPP: a simulated runtime.  -EAGAIN: no thread to take it.
  */
 TR_API TR_CHECK int tr_signal_open(int signo, tr_signal *ret_signal);
 
@@ -66,8 +66,9 @@ TR_WATCH(tr_levelw, enum tr_level, tr_nodrop);
 TR_API TR_CHECK int tr_shutdown_wait(enum tr_level level, tr_time deadline);
 
 /*
- * A subscription to the level of the calling runtime, for code that selects on it. A level above
- * TR_LEVEL_RUN counts as unseen. Close it with tr_levelw_rx_close(). Empty outside a runtime.
+ * A subscription to the level of the calling runtime, for code that selects on it. A level
+ * above TR_LEVEL_RUN counts as unseen. Close it with tr_levelw_rx_close(). Empty outside a
+ * runtime.
  */
 TR_API tr_levelw_rx tr_shutdown_watch(void);
 

@@ -13,9 +13,9 @@
  * results (-EPIPE, -ECONNRESET); no call raises SIGPIPE. The functions that wait are for tasks
  * (-EPERM elsewhere) and return -ETIMEDOUT, -ECANCELED, -ESHUTDOWN as every wait does.
  *
- * Close a socket when no other call on it is about to begin; a call that is under way in another
- * task returns -EBADF, and the descriptor is closed when it has. Writing to a pipe raises SIGPIPE
- * as ever, unless it is ignored: tr_main() does so.
+ * Close a socket when no other call on it is about to begin; a call that is under way in
+ * another task returns -EBADF, and the descriptor is closed when it has. Writing to a pipe
+ * raises SIGPIPE as ever, unless it is ignored: tr_main() does so.
  */
 #ifndef TROUPE_SOCK_H
 #define TROUPE_SOCK_H
@@ -42,23 +42,25 @@ struct tr_listen_opts {
 
 /*
  * Listens on @address: "127.0.0.1:7878", "[::1]:7878", "localhost:http", ":7878" (every
- * interface), port 0: any free one (tr_sock_port() tells). Name look-ups of listeners are local.
- * Returns:  0.  -EADDRINUSE, -EACCES, -EADDRNOTAVAIL, -EINVAL: the text is no address.  -EMFILE ...
+ * interface), port 0: any free one (tr_sock_port() tells). Name look-ups of listeners are
+ * local.
+ * Returns:  0.  -EADDRINUSE, -EACCES, -EADDRNOTAVAIL, -EINVAL: the text is no address.  -EMFILE
+ *           ...
  */
 TR_API TR_CHECK int tr_tcp_listen(const char *address, const struct tr_listen_opts *opts,
                                   tr_sock *ret_listener);
 
 /*
- * Connects; each address of a name in turn, the last error is the result. TCP_NODELAY is set, as
- * on accepted connections. Names are looked up without holding the worker.
+ * Connects; each address of a name in turn, the last error is the result. TCP_NODELAY is set,
+ * as on accepted connections. Names are looked up without holding the worker.
  * Returns:  0.  -ECONNREFUSED ...  -EINVAL: the text is no address.  -EADDRNOTAVAIL: no such
  *           name.  -EHOSTUNREACH: no way there, or the name servers do not answer.
  */
 TR_API TR_CHECK int tr_tcp_connect(const char *address, tr_time deadline, tr_sock *ret_sock);
 
 /*
- * Takes over an open descriptor of a stream socket, a listener or a pipe; makes it non-blocking.
- * -EINVAL: it is none of these; on failure it stays yours.
+ * Takes over an open descriptor of a stream socket, a listener or a pipe; makes it
+ * non-blocking.  -EINVAL: it is none of these; on failure it stays yours.
  */
 TR_API TR_CHECK int tr_sock_adopt(int fd, tr_sock *ret_sock);
 
@@ -83,7 +85,9 @@ TR_API TR_CHECK int tr_sock_custom(const struct tr_stream_ops *ops, void *self,
 
 /* ---- accept ---- */
 
-/* Waits for a connection. -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM: no descriptor; it still waits. */
+/*
+ * Waits for a connection. -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM: no descriptor; it still waits.
+ */
 TR_API TR_CHECK int tr_accept(tr_sock *listener, tr_time deadline, tr_sock *ret_sock);
 
 /* Never waits: -EAGAIN. The partner of tr_readable_arm() of a listener. */
@@ -98,8 +102,8 @@ struct tr_serve_opts {
 
 /*
  * The accept loop of a server: accepts until @deadline and calls @fn for each connection, which
- * spawns into @scope; tasks spawned there start on the least busy worker. Out of descriptors, it
- * pauses instead of spinning, and tells the hook once. When it ends it closes the listener,
+ * spawns into @scope; tasks spawned there start on the least busy worker. Out of descriptors,
+ * it pauses instead of spinning, and tells the hook once. When it ends it closes the listener,
  * whatever the outcome; at a drain it first serves what had connected before.
  * Returns:  0: the caller's scope drained (@deadline has the drain bit).  -ETIMEDOUT,
  *           -ECANCELED.  -EBADF: another task closed the listener.  What @fn returned, if
@@ -114,7 +118,9 @@ TR_API TR_CHECK int tr_serve(tr_sock *listener, tr_scope *scope,
 /* Reads what is there, at least one byte. Returns the count; 0: end of stream. */
 TR_API TR_CHECK ssize_t tr_read(tr_sock *s, void *buf, size_t n, tr_time deadline);
 
-/* Reads exactly @n bytes. Returns @n; -EPIPE: the stream ended before (what came is consumed). */
+/*
+ * Reads exactly @n bytes. Returns @n; -EPIPE: the stream ended before (what came is consumed).
+ */
 TR_API TR_CHECK ssize_t tr_read_exact(tr_sock *s, void *buf, size_t n, tr_time deadline);
 
 /*
@@ -153,16 +159,17 @@ TR_API int tr_sock_shutdown(tr_sock *s, int how);
 
 /*
  * Half-closes, discards input until the end of the peer or @deadline, and closes: the peer gets
- * all that was written, where a plain close with input unread would reset the connection. Always
- * leaves *@s empty. Returns 0, or why the wait ended.  -EOWNERDEAD: a forked child; closed only.
+ * all that was written, where a plain close with input unread would reset the connection.
+ * Always leaves *@s empty. Returns 0, or why the wait ended.  -EOWNERDEAD: a forked child;
+ * closed only.
  */
 TR_API int tr_sock_finish(tr_sock *s, tr_time deadline);
 
 /*
  * Closes and empties. Never waits. Input that has arrived and was not read is discarded, up to
- * some 64 KiB, so that it does not reset the connection before the peer has read our last words;
- * for a peer that goes on sending, tr_sock_finish(). In a forked child it closes the child's copy
- * alone: the parent loses neither input nor connection.
+ * some 64 KiB, so that it does not reset the connection before the peer has read our last
+ * words; for a peer that goes on sending, tr_sock_finish(). In a forked child it closes the
+ * child's copy alone: the parent loses neither input nor connection.
  */
 TR_API void tr_sock_close(tr_sock *s);
 

@@ -39,7 +39,7 @@ enum tr_task_flag {
 };
 
 struct tr_task_opts {
-    const char *name;  /* for reports; lives as long as the task. NULL: the TR_TASK name */
+    const char *name;  /* for reports and results; outlives both. NULL: the TR_TASK name */
     unsigned flags;    /* enum tr_task_flag */
     tr_task *ret_task; /* a handle is wanted here; NULL: only the scope joins the task */
 };
@@ -60,8 +60,8 @@ struct tri_task_type {
  * which moves *@arg into a new task of @scope. The argument is always consumed, and empty
  * afterwards: when the task ends, or when spawn fails, it is dropped.
  * Returns:  0.  -ENOMEM.  -ESHUTDOWN: the scope was cancelled.  -ENOBUFS: it holds as many
- *           children as it may.  -EPERM: @scope is new and the caller is no task.  -EINVAL: @scope
- *           or @arg is NULL.
+ *           children as it may.  -EPERM: @scope is new and the caller is no task.  -EINVAL:
+ *           @scope or @arg is NULL.
  * Callers:  anybody for a scope that is in use; tasks for a new one.
  */
 #define TR_TASK(name, type, drop_fn)                                                           \
@@ -121,8 +121,8 @@ TR_API void tr_task_abandon(tr_task *t);
 
 /*
  * Others may hold aborters, any number: they cannot join, and closing one aborts nothing. While
- * one is open the task's record stays, and a failure that nobody joined is told when the last of
- * these and of the handle has gone. An empty one does nothing, and has no id.
+ * one is open the task's record stays, and a failure that nobody joined is told when the last
+ * of these and of the handle has gone. An empty one does nothing, and has no id.
  */
 typedef struct tr_aborter {
     struct tri_task *rec;
@@ -141,9 +141,9 @@ TR_API void tr_aborter_close(tr_aborter *a);
 TR_API int tr_yield(void);
 
 /*
- * In a long computation, now and then: counts as one operation of the slice, and lets the others
- * run when that is over, which tr_slice_left() says in advance. Outside of a task both do nothing
- * and return 0.
+ * In a long computation, now and then: counts as one operation of the slice, and lets the
+ * others run when that is over, which tr_slice_left() says in advance. Outside of a task both
+ * do nothing and return 0.
  * Returns: 0, -ECANCELED.
  */
 TR_API int tr_tick(void);

@@ -47,10 +47,10 @@
 TR_BEGIN_DECLS
 
 /*
- * Releases what *@value holds, not the storage of @value itself. Called exactly once for a value
- * that troupe owns and nobody received, by whichever actor or thread closes, sends, reads or
- * ends; for a task's argument on the task's stack, where tr_self_id() is still valid. It may use
- * try forms and closes. A zeroed value is empty: dropping it must do nothing.
+ * Releases what *@value holds, not the storage of @value itself. Called exactly once for a
+ * value that troupe owns and nobody received, by whichever actor or thread closes, sends, reads
+ * or ends; for a task's argument on the task's stack, where tr_self_id() is still valid. It may
+ * use try forms and closes. A zeroed value is empty: dropping it must do nothing.
  */
 typedef void tr_drop_fn(void *value);
 
@@ -71,7 +71,9 @@ struct tri_type {
     uint32_t align;
 };
 
-/* The inside of a semaphore, a mutex and their like: a word, and who waits. Not to be touched. */
+/*
+ * The inside of a semaphore, a mutex and their like: a word, and who waits. Not to be touched.
+ */
 struct tri_sync {
     uint64_t word;
     void *line;

@@ -11,7 +11,8 @@
  *
  * A receiving end keeps the snapshot it read last: while nothing changed, X_get is a load and a
  * compare. A held snapshot never delays a writer. The value at the creation of an end counts as
- * seen; an end that must not miss a level ("stop!") reads it first, or uses X_wait_for.
+ * seen, but a clone has seen what its original has; an end that must not miss a level ("stop!")
+ * reads it first, or uses X_wait_for.
  *
  * An end is a small value: move it by copying it and forgetting the source; { 0 } is an empty
  * end. One end serves one actor or thread at a time.
@@ -37,9 +38,9 @@ typedef struct tr_watch_rx {
 typedef bool tr_watch_fn(const void *value, void *arg);
 
 /*
- * Fills *@next, which is empty, from *@now. Returns: 1: @next is the new value.  0: nothing is to
- * change.  Negative: an error; what is in @next is dropped then. Called again, with an empty @next,
- * if another sender was quicker. May not wait.
+ * Fills *@next, which is empty, from *@now. Returns: 1: @next is the new value.  0: nothing is
+ * to change.  Negative: an error; what is in @next is dropped then. Called again, with an empty
+ * @next, if another sender was quicker. May not wait.
  */
 typedef int tr_watch_modify_fn(const void *now, void *next, void *arg);
 
@@ -88,24 +89,26 @@ TR_API void tr_watch_rx_close(tr_watch_rx *rx);
  * name_send(&tx, &v): publishes v and zeroes it. -EPIPE: nobody listens; -ENOMEM; v is yours.
  * name_replace(&tx, &v): the same, and stores v also when nobody listens.
  * name_exchange(&tx, &v, &old): as replace; @old is the value before, counted: name_unpin(old).
- * name_modify(&tx, fn, arg): makes the next value from the present one, by fn(now, next, arg): see
- *   tr_watch_modify_fn. 1: published; 0: left as it was; -ENOMEM; else as @fn returned.
+ * name_modify(&tx, fn, arg): makes the next value from the present one, by fn(now, next, arg):
+ *   see tr_watch_modify_fn. 1: published; 0: left as it was; -ENOMEM; else as @fn returned.
  *   Callers: anybody.  Progress: writers exclude each other for a moment.
  * name_tx_pin(&tx): the newest value, counted, for a sender.
  * name_closed(&tx, deadline), name_blocking_closed(&tx, deadline), name_closed_arm(&tx): waits
- *   until there is no receiver: 0 then. A short absence may go unnoticed.  name_tx_is_closed(&tx).
+ *   until there is no receiver: 0 then. A short absence may go unnoticed.
+ *   name_tx_is_closed(&tx).
  * name_get(&rx): the newest value, marked as seen; borrowed until the next call on @rx, also
  *   across waits. Never NULL, except for an empty end.  Callers: anybody.
  * name_peek(&rx): the same without marking it.
  * name_pin(&rx): the newest value, counted: valid until name_unpin(value), from any thread and
  *   across waits.
- *   Progress: wait-free for get, peek and the pins, but for the drop of a value they replace; they
- *   never delay a sender, also if the thread is stopped in the middle.
+ *   Progress: wait-free for get, peek and the pins, but for the drop of a value they replace;
+ *   they never delay a sender, also if the thread is stopped in the middle.
  * name_has_changed(&rx): marks nothing.  1: a version that this end has not seen is there.  0:
- *   none.  -EPIPE: every sender is gone, whatever was seen. Until a send returns, one end may get
- *   its value before another is told of it.
- * name_mark_changed(&rx), name_mark_unchanged(&rx): as if the present value had not been seen, or
- *   had.  name_rx_is_closed(&rx): every sender is gone.  name_senders(&rx), name_receivers(&tx).
+ *   none.  -EPIPE: every sender is gone, whatever was seen. Until a send returns, one end may
+ *   get its value before another is told of it.
+ * name_mark_changed(&rx), name_mark_unchanged(&rx): as if the present value had not been seen,
+ *   or had.  name_rx_is_closed(&rx): every sender is gone.  name_senders(&rx),
+ *   name_receivers(&tx).
  * name_changed(&rx, deadline): waits for one and marks it as seen; several sends give one.
  *   Returns:  0.  -EPIPE: every sender is gone and the last value was seen.  -ETIMEDOUT,
  *   -ECANCELED, -ESHUTDOWN, -EPERM.  name_blocking_changed: the same for plain threads.

@@ -11,13 +11,13 @@
  *
  * While some worker is busy it looks every tick. When all have slept for a while it sleeps
  * without a limit: it sets rt->unwatched and looks at the workers' sleep marks once more; a
- * worker takes its mark away and then looks at unwatched. Both are seq_cst, so a worker that the
- * conductor believes asleep kicks it when it wakes. A thread that starts shows its tid and does
- * the same.
+ * worker takes its mark away and then looks at unwatched. Both are seq_cst, so a worker that
+ * the conductor believes asleep kicks it when it wakes. A thread that starts shows its tid and
+ * does the same.
  *
- * With tr_main() it starts at once, else late (tri_idle_conduct()), or when a signal is opened or
- * the level is raised; not any more when the workers are about to leave. Its thread takes the
- * signals that are handled in this process.
+ * With tr_main() it starts at once, else late (tri_idle_conduct()), or when a signal is opened
+ * or the level is raised; not any more when the workers are about to leave. Its thread takes
+ * the signals that are handled in this process.
  */
 #include "config.h"
 
@@ -55,8 +55,8 @@ static bool all_sleep(struct tri_runtime *rt)
         struct tri_worker *w = rt->workers[i];
 
         /* seq_cst, both: after the store of unwatched in may_sleep(); pairs with the load of it
-         * in tri_idle_awake(), after the mark has gone or tid was set. A worker whose thread has
-         * not started has the mark neither: it is no reason to look. */
+         * in tri_idle_awake(), after the mark has gone or tid was set. A worker whose thread
+         * has not started has the mark neither: it is no reason to look. */
         if (atomic_load(&w->inbox.top) != TRI_INBOX_ASLEEP && atomic_load(&w->tid) != 0)
             return false;
     }
@@ -146,8 +146,9 @@ static tr_time look(struct tri_conductor *c, unsigned *n_quiet)
 }
 
 /*
- * Sleeps until a kick after @kicks, or @until. ThreadSanitizer holds a signal back from a thread
- * in a system call that it does not know, as futex(2): there it sleeps by turns in one it knows.
+ * Sleeps until a kick after @kicks, or @until. ThreadSanitizer holds a signal back from a
+ * thread in a system call that it does not know, as futex(2): there it sleeps by turns in one
+ * it knows.
  */
 static void rest(struct tri_runtime *rt, unsigned kicks, tr_time until)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * conductor.h - the thread that keeps the deadlines of a stop, finds workers that are stuck, and
- * writes the reports. See conductor.c.
+ * conductor.h - the thread that keeps the deadlines of a stop, finds workers that are stuck,
+ * and writes the reports. See conductor.c.
  */
 #ifndef TRI_ACTOR_CONDUCTOR_H
 #define TRI_ACTOR_CONDUCTOR_H

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * fork.c - a child forked while a runtime runs has its memory, but none of its threads: waiting
- * would be for ever. So the child is marked, and what would wait or start something there returns
- * -EOWNERDEAD. The signals get their former effects and mask back, so that the child, and what it
- * executes, can be stopped. When its actor returns, the child ends as by _exit(), for there is no
- * worker to return to; cleanups on the way find that scopes do nothing.
+ * would be for ever. So the child is marked, and what would wait or start something there
+ * returns -EOWNERDEAD. The signals get their former effects and mask back, so that the child,
+ * and what it executes, can be stopped. When its actor returns, the child ends as by _exit(),
+ * for there is no worker to return to; cleanups on the way find that scopes do nothing.
  *
  * Only fork() is seen; posix_spawn() and vfork() run no handlers and hand the mask on.
  */

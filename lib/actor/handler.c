@@ -128,7 +128,8 @@ static struct tri_handler *handler_new(const struct tri_handler_type *type, void
     h->timer.owner = TRI_KIND_HANDLER;
     h->armed = h->stopping = h->has_timer = h->timer_due = h->shut = h->refuses = false;
     h->until_drain = opts && (opts->flags & TR_HANDLER_UNTIL_DRAIN);
-    atomic_store_explicit(&h->a.wakee.kind, TRI_KIND_HANDLER, memory_order_relaxed); /* as below */
+    /* as below */
+    atomic_store_explicit(&h->a.wakee.kind, TRI_KIND_HANDLER, memory_order_relaxed);
     h->a.wakee.pinned = false;
     if (h->named)
         memcpy(name_place(h), &opts->name, sizeof opts->name);

@@ -9,12 +9,12 @@
  * so one worker at a time runs it. The run that arms the mailbox must not touch the handler
  * afterwards: another worker may have it. From READY's end to there it may be queued, too, by a
  * cancel or a drain, but into the inbox of its worker, who is busy with it; and no thief takes
- * from an inbox what that worker still runs (sched/steal.c). While its timer is armed the handler
- * is pinned to the worker in whose wheel it is.
+ * from an inbox what that worker still runs (sched/steal.c). While its timer is armed the
+ * handler is pinned to the worker in whose wheel it is.
  *
- * Reclamation: the record is the mailbox's memory; it goes when both sides of that are gone, the
- * receiving side being the handler itself. Records lie in slabs of their size, so a late wake
- * finds a handler, who then has nothing to do (wakee.h).
+ * Reclamation: the record is the mailbox's memory; it goes when both sides of that are gone,
+ * the receiving side being the handler itself. Records lie in slabs of their size, so a late
+ * wake finds a handler, who then has nothing to do (wakee.h).
  */
 #ifndef TRI_ACTOR_HANDLER_H
 #define TRI_ACTOR_HANDLER_H
@@ -48,7 +48,8 @@ struct tri_handler {
     bool shut : 1;
     bool until_drain : 1;
     bool refuses : 1; /* it ends, or its timer goes: a drop may neither arm nor post */
-    bool named; /* a name of its own lies behind the timer's message; constant, read by reports */
+    bool named; /* a name of its own lies behind the timer's message; constant, read by
+                 * reports */
 };
 
 enum { TRI_BOX_AT = (sizeof(struct tri_handler) + 15) / 16 * 16 };

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* handler_record.c - the memory of handlers: a slab for each size, made when the first one comes. */
+/*
+ * handler_record.c - the memory of handlers: a slab for each size, made when the first one
+ * comes.
+ */
 #include "config.h"
 
 #include "actor/handler.h"
@@ -26,7 +29,8 @@ static bool class_make(struct class *c, size_t bytes)
 
     if (tri_slab_init(&c->slab, bytes) < 0)
         return false;
-    space = atomic_fetch_add_explicit(&n_space, 1, memory_order_relaxed) + 1; /* a number only */
+    /* a number only */
+    space = atomic_fetch_add_explicit(&n_space, 1, memory_order_relaxed) + 1;
     if (space > TRI_SPACES_MAX) {
         atomic_fetch_sub_explicit(&n_space, 1, memory_order_relaxed);
         tri_slab_fini(&c->slab);

@@ -82,6 +82,7 @@ static unsigned prepare(struct tri_handler *h)
 /* True: we run on. False: somebody has queued us meanwhile. */
 static bool undo(struct tri_handler *h)
 {
+    /* Orders as in tri_wake(). */
     return !(atomic_fetch_or_explicit(&h->a.wakee.word, TRI_READY, memory_order_acq_rel) &
              TRI_READY);
 }
@@ -95,8 +96,8 @@ static bool is_told(const struct tri_handler *h, unsigned word)
 }
 
 /*
- * Gives the worker back until a message comes; @closed: none will, only the timer's. After WAITS
- * the handler is not ours any more.
+ * Gives the worker back until a message comes; @closed: none will, only the timer's. After
+ * WAITS the handler is not ours any more.
  */
 static enum step sleep_on_mailbox(struct tri_handler *h, bool closed)
 {
@@ -111,8 +112,9 @@ static enum step sleep_on_mailbox(struct tri_handler *h, bool closed)
 }
 
 /*
- * Joins the line, which may serve us at once and wake us. Another worker may then run the handler
- * and close the outbox's end while we are still in the channel: so we hold one of our own.
+ * Joins the line, which may serve us at once and wake us. Another worker may then run the
+ * handler and close the outbox's end while we are still in the channel: so we hold one of our
+ * own.
  */
 static bool enroll_held(struct tri_outbox *o)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * level_watch.c - the level as a watch channel, for code that selects on it. It is made when the
- * first one asks, with the value RUN, and then told what the level is: so a level above RUN is
- * unseen by every subscriber, however late. All of them are clones of one end that reads nothing.
+ * level_watch.c - the level as a watch channel, for code that selects on it. It is made when
+ * the first one asks, with the value RUN, and then told what the level is: so a level above RUN
+ * is unseen by every subscriber, however late. All of them are clones of one end that reads
+ * nothing.
  *
  * Whoever raises the level publishes; of several at once one does it for all, so that an older
  * level is never published after a newer one, and nobody waits: n_publish counts the requests,

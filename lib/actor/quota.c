@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * quota.c - see quota.h. /proc/self/cgroup names the group of each hierarchy, "0::/path" in
- * version 2 and "4:cpu,cpuacct:/path" in version 1. In a container the path may be the host's, and
- * not there; what is there then is the root, which is the container's own group.
+ * version 2 and "4:cpu,cpuacct:/path" in version 1. In a container the path may be the host's,
+ * and not there; what is there then is the root, which is the container's own group.
  *
  * Reads into buffers of its own: streams would allocate.
  */

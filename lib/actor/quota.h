@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * quota.h - how much CPU time the control groups of this process grant it. Knows both versions of
- * control groups, mounted where they always are.
+ * quota.h - how much CPU time the control groups of this process grant it. Knows both versions
+ * of control groups, mounted where they always are.
  */
 #ifndef TRI_ACTOR_QUOTA_H
 #define TRI_ACTOR_QUOTA_H

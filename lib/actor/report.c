@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* report.c - see report.h. Formats into fixed buffers: no allocation, no lock but the scopes'. */
+/*
+ * report.c - see report.h. Formats into fixed buffers: no allocation, no lock but the scopes'.
+ */
 #include "config.h"
 
 #include <stdarg.h>
@@ -68,8 +70,10 @@ static void view_fill(struct view *v, const struct tri_actor *a)
     (void)snprintf(v->name, sizeof v->name, "%.31s", tri_actor_name(a));
     if (!v->is_handler)
         f = __atomic_load_n(&t->frame, __ATOMIC_ACQUIRE); /* pairs with tri_task_frame() */
-    /* relaxed, but after the frame: what has started has a home. Else it is that of the record's
-     * former life, and not looked at. */
+    /*
+     * relaxed, but after the frame: what has started has a home. Else it is that of the
+     * record's former life, and not looked at.
+     */
     v->home = atomic_load_explicit(&a->home, memory_order_relaxed);
     if (f)
         ops = __atomic_load_n(&f->wait_what, __ATOMIC_RELAXED); /* points to a constant */

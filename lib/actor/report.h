@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * report.h - who is alive and what they wait for. The actors are copied under the locks of their
- * scopes into memory that was made at the start, and written when the locks are free again.
+ * report.h - who is alive and what they wait for. The actors are copied under the locks of
+ * their scopes into memory that was made at the start, and written when the locks are free
+ * again.
  */
 #ifndef TRI_ACTOR_REPORT_H
 #define TRI_ACTOR_REPORT_H

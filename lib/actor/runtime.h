@@ -23,8 +23,8 @@ struct tri_main_result {
 };
 
 /*
- * tr_run_with(); @ret_result, not NULL: as the runtime of tr_main(), signals included. Reports say
- * that the root task was spawned at @caller.
+ * tr_run_with(); @ret_result, not NULL: as the runtime of tr_main(), signals included. Reports
+ * say that the root task was spawned at @caller.
  */
 int tri_run(const struct tr_runtime_opts *opts, tr_run_fn *fn, void *arg,
             struct tri_main_result *ret_result, const void *caller);

@@ -5,8 +5,8 @@
  * starts the clocks. A plain thread only raises and kicks: the runtime may be ending, the
  * conductor is there as long as it is held (signal.c).
  *
- * No wake-up is lost: a waiter gets in line and looks at the level under the lock; who raises the
- * level does so first and goes through the line under the lock afterwards.
+ * No wake-up is lost: a waiter gets in line and looks at the level under the lock; who raises
+ * the level does so first and goes through the line under the lock afterwards.
  */
 #include "config.h"
 

@@ -8,8 +8,8 @@
  *                                                      tr_main() is told (stop, dump)
  *
  * A handler and not a signalfd, because a signalfd sees only signals which every thread of the
- * process blocks: one thread of a foreign library that does not, and SIGTERM kills the daemon. A
- * handler may run anywhere, and the same one serves the runtimes of tr_run(), whose signals
+ * process blocks: one thread of a foreign library that does not, and SIGTERM kills the daemon.
+ * A handler may run anywhere, and the same one serves the runtimes of tr_run(), whose signals
  * nobody has blocked. It costs no descriptor, and siginfo names the sender. To be async-signal-
  * safe it takes no lock: subscriptions are slab records, which stay records for ever; it finds
  * those of its signal by one word, signal and count together, and counts by compare-and-swap.
@@ -96,7 +96,10 @@ static void on_signal(int signo, siginfo_t *si, void *context)
     if (atomic_load_explicit(&n_subscribed[signo], memory_order_relaxed) > 0) {
         for (uint32_t i = 0; (sub = tri_slab_at(&slab, i)); i++)
             deliver(sub, (unsigned long long)signo, sender);
-        /* seq_cst: after n_inside; pairs with the store in tri_signal_set_main(), before its look. */
+        /*
+         * seq_cst: after n_inside; pairs with the store in tri_signal_set_main(), before its
+         * look.
+         */
     } else if ((c = atomic_load(&main_conductor))) {
         tri_conductor_on_signal(c, signo, (int)(uint32_t)sender);
     } else {
@@ -109,8 +112,10 @@ static void on_signal(int signo, siginfo_t *si, void *context)
 
 void tri_signal_quiesce(void)
 {
-    /* seq_cst: after the caller took something away; pairs with the count in on_signal(). acquire:
-     * what the handlers did is done; pairs with their release. */
+    /*
+     * seq_cst: after the caller took something away; pairs with the count in on_signal().
+     * acquire: what the handlers did is done; pairs with their release.
+     */
     while (atomic_load(&n_inside) > 0)
         (void)sched_yield();
 }
@@ -195,8 +200,10 @@ void tri_signal_set_main(struct tri_conductor *c)
 
 struct tri_conductor *tri_signal_main_begin(void)
 {
-    /* seq_cst, both: the count, then the look, as a handler does; pairs with tri_signal_set_main(),
-     * which stores and then looks at the count. */
+    /*
+     * seq_cst, both: the count, then the look, as a handler does; pairs with
+     * tri_signal_set_main(), which stores and then looks at the count.
+     */
     atomic_fetch_add(&n_inside, 1);
     return atomic_load(&main_conductor);
 }

@@ -3,16 +3,16 @@
  * stop.c - the way down, as a table:
  *
  *     level   is reached by                        what happens, and until when
- *     DRAIN   1st TERM or INT, tr_shutdown()       the root drains; all but the cleanup's share of
- *                                                  the budget
- *     STOP    the end of DRAIN, tr_shutdown()      the root is cancelled; one second, at most to
- *                                                  the end of the budget
- *     ABORT   2nd signal, the end of STOP          cleanups are cut; the late are named; a grace
+ *     DRAIN   1st TERM or INT, tr_shutdown()       the root drains; all but the cleanup's share
+ *                                                  of the budget
+ *     STOP    the end of DRAIN, tr_shutdown()      the root is cancelled; one second, at most
+ *                                                  to the end of the budget
+ *     ABORT   2nd signal, the end of STOP          cleanups are cut, the late named; a grace
  *     exit    the end of the grace, 3rd signal     _exit: destructors would race with the late
  *
- * The budget runs from the first raise. The signal handler only counts and sets the fatal timer;
- * the conductor does the rest. In a runtime of tr_run() the levels and the report are the same,
- * and nobody ends the process.
+ * The budget runs from the first raise. The signal handler only counts and sets the fatal
+ * timer; the conductor does the rest. In a runtime of tr_run() the levels and the report are
+ * the same, and nobody ends the process.
  */
 #include "config.h"
 

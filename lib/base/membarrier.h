@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * membarrier.h - the heavy half of an asymmetric fence: when tri_membarrier() has returned, every
- * running thread of this process has executed a full memory barrier somewhere between its call
- * and its return. So two sides that each store one word and then load the other's need a fence on
- * the rare side only; the frequent side keeps its two accesses in program order. See
+ * membarrier.h - the heavy half of an asymmetric fence: when tri_membarrier() has returned,
+ * every running thread of this process has executed a full memory barrier somewhere between its
+ * call and its return. So two sides that each store one word and then load the other's need a
+ * fence on the rare side only; the frequent side keeps its two accesses in program order. See
  * membarrier(2), MEMBARRIER_CMD_PRIVATE_EXPEDITED.
  */
 #ifndef TRI_BASE_MEMBARRIER_H

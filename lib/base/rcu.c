@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rcu.c - see rcu.h. What a thread has collected is a list in its own storage; the first element
- * carries the whole list through call_rcu.
+ * rcu.c - see rcu.h. What a thread has collected is a list in its own storage; the first
+ * element carries the whole list through call_rcu.
  */
 #include "config.h"
 
@@ -16,7 +16,7 @@ enum { N_BATCH = 32 };
 
 char tri_rcu_domain;
 
-static pthread_once_t key_once = PTHREAD_ONCE_INIT, helper_once = PTHREAD_ONCE_INIT;
+static pthread_once_t key_once = PTHREAD_ONCE_INIT, urcu_once = PTHREAD_ONCE_INIT;
 static pthread_key_t key; /* its destructor sees the end of each thread that was here */
 
 static __thread bool owned;   /* this thread was registered by us, not by the application */
@@ -61,12 +61,12 @@ void tri_rcu_enroll(void)
     watch_thread();
 }
 
-static void start_helper(void)
+static void start_urcu(void)
 {
     sigset_t all, old;
 
     sigfillset(&all);
-    /* The helper inherits the mask of its creator. */
+    /* The thread inherits the mask of its creator. */
     pthread_sigmask(SIG_SETMASK, &all, &old);
     (void)pthread_setname_np(
         urcu_memb_get_call_rcu_thread(urcu_memb_get_default_call_rcu_data()), "troupe/rcu");
@@ -76,10 +76,10 @@ static void start_helper(void)
 void tri_rcu_start(void)
 {
     tri_rcu_enroll();
-    (void)pthread_once(&helper_once, start_helper);
+    (void)pthread_once(&urcu_once, start_urcu);
 }
 
-/* On the helper thread, after the grace period. */
+/* On liburcu's thread, after the grace period. */
 static void free_batch(struct rcu_head *urcu)
 {
     struct tri_rcu_head *h = (struct tri_rcu_head *)(void *)urcu, *next;

@@ -13,7 +13,7 @@
  * lives in the thread. A retired object must be out of reach of sections that begin later.
  *
  * Retired objects are collected in each thread, handed over N_BATCH at a time or by
- * tri_rcu_flush(), and freed on liburcu's helper thread some 10 ms later. Up to N_BATCH - 1 stay
+ * tri_rcu_flush(), and freed on liburcu's own thread some 10 ms later. Up to N_BATCH - 1 stay
  * with a thread that never flushes, until it ends.
  *
  * ThreadSanitizer does not see the ordering inside liburcu: the annotations here tell it.
@@ -81,15 +81,15 @@ static inline bool tri_rcu_is_reading(void)
 }
 
 /*
- * Calls @fn(@head) once no section that is open now is open any more. @fn runs on the helper
- * thread: it frees, and neither waits nor calls user code. Not inside a section.
+ * Calls @fn(@head) once no section that is open now is open any more. @fn runs on
+ * liburcu's thread: it frees, and neither waits nor calls user code. Not inside a section.
  */
 void tri_rcu_retire(struct tri_rcu_head *head, void (*fn)(struct tri_rcu_head *head));
 
 /* Hands over what the calling thread has collected: at idle points, before a thread's end. */
 void tri_rcu_flush(void);
 
-/* Starts the helper thread, with all signals blocked. Otherwise the first hand-over does. */
+/* Starts liburcu's thread, with all signals blocked. Otherwise the first hand-over does. */
 void tri_rcu_start(void);
 
 /*

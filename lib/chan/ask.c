@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ask.c - a question with its answer. The reply end that travels in the message names the asker's
- * gate and a serial; who may touch the asker's frame, and until when, is decided there
+ * ask.c - a question with its answer. The reply end that travels in the message names the
+ * asker's gate and a serial; who may touch the asker's frame, and until when, is decided there
  * (sched/gate.h). A task and a thread ask one question at a time, so one gate each is enough.
  */
 #include "config.h"

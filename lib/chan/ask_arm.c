@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ask_arm.c - a question that is under way, and its answer as an arm of tr_select(). Each has a gate
- * of its own (sched/gate.h), so a task may have many, and ask others meanwhile.
+ * ask_arm.c - a question that is under way, and its answer as an arm of tr_select(). Each has a
+ * gate of its own (sched/gate.h), so a task may have many, and ask others meanwhile.
  *
- * The place for the answer is the replier's from the beginning to the end of the question, which
- * is a won arm or tr_ask_end(). An arm that loses leaves it with him: he may answer between two
- * selects, and the next one finds the answer. Only the end takes the place back, and waits for a
- * replier who is just writing; so the place may lie in the asker's frame.
+ * The place for the answer is the replier's from the beginning to the end of the question,
+ * which is a won arm or tr_ask_end(). An arm that loses leaves it with him: he may answer
+ * between two selects, and the next one finds the answer. Only the end takes the place back,
+ * and waits for a replier who is just writing; so the place may lie in the asker's frame.
  *
- * No wake-up is lost: an enrolled arm puts its wakee into the gate by a step on the gate's word,
- * which fails once somebody has entered, and is seen by who enters afterwards.
+ * No wake-up is lost: an enrolled arm puts its wakee into the gate by a step on the gate's
+ * word, which fails once somebody has entered, and is seen by who enters afterwards.
  */
 #include "config.h"
 
@@ -20,7 +20,10 @@
 #include "sched/gate.h"
 #include "sched/worker.h"
 
-/* Shuts the gate of *@q, which becomes empty. Returns 0: answered; -EOWNERDEAD; -EAGAIN: not yet. */
+/*
+ * Shuts the gate of *@q, which becomes empty. Returns 0: answered; -EOWNERDEAD; -EAGAIN: not
+ * yet.
+ */
 static int end(tr_question *q)
 {
     struct tri_gate *g = q->gate;

@@ -11,19 +11,19 @@
  *
  * Flat (plain data). The payload lies in the cell, in atomic words, under a sequence:
  *
- *     seq:  < 2p + 1  not yet    2p + 1  p is being written    2p + 2  p is there    above: gone
+ *     seq:  < 2p + 1  not yet   2p + 1  p is being written   2p + 2  p is there   above: gone
  *
  *     sender    seq = 2p + 1 (relaxed)    words (each release)    seq = 2p + 2 (release)
  *     receiver  seq (acquire) is 2p + 2?  words (each acquire)    seq (relaxed) still 2p + 2?
  *
  * A receiver that read a word of a later message has, by that word's release and acquire, also
  * seen the sequence that the sender wrote before it, and finds at the second look that it has
- * changed. So what passes both looks is message p, whole. There is no data race: every access is
- * atomic. Fences would do the same; ThreadSanitizer does not follow them.
+ * changed. So what passes both looks is message p, whole. There is no data race: every access
+ * is atomic. Fences would do the same; ThreadSanitizer does not follow them.
  *
- * Cloned. The cell points to an original, from which each receiver makes its copy. Its state says
- * how many of its receivers have not finished with it (left), how many are copying now (holders),
- * and whether the ring has let it go:
+ * Cloned. The cell points to an original, from which each receiver makes its copy. Its state
+ * says how many of its receivers have not finished with it (left), how many are copying now
+ * (holders), and whether the ring has let it go:
  *
  *     enter  holders + 1, unless DETACHED         leave  holders - 1, left - 1
  *     The holder that leaves no holder behind, with left = 0 or DETACHED, drops the value: it
@@ -38,8 +38,8 @@
  *     recv           yes       yes(*)    yes(*)              yes
  *     (*) on different ends.
  *
- * Reclamation: the channel belongs to its ends (n_end). A subscriber's record belongs to its end,
- * and while it is LINKED in a list of the parked ones also to whoever works that list off.
+ * Reclamation: the channel belongs to its ends (n_end). A subscriber's record belongs to its
+ * end, and while it is LINKED in a list of the parked ones also to whoever works that list off.
  */
 #ifndef TRI_CHAN_BROADCAST_H
 #define TRI_CHAN_BROADCAST_H
@@ -84,8 +84,10 @@ struct tri_subscriber {
     /* wakee | bits above. Moved by exchanges of the receiver and of whoever works it off. */
     _Alignas(TRI_LINE) atomic_uintptr_t park;
     struct tri_subscriber *next_parked; /* written by the receiver before it links */
-    /* A list that its receiver has to work off when it wakes, or NULL. Written by whoever has this
-     * one in hand, before park becomes 0; read by the receiver that finds 0. */
+    /*
+     * A list that its receiver has to work off when it wakes, or NULL. Written by whoever has
+     * this one in hand, before park becomes 0; read by the receiver that finds 0.
+     */
     struct tri_subscriber *duty;
     _Atomic uint64_t n_lost; /* written by the receiver */
     uint64_t start;          /* the position it subscribed at */
@@ -105,14 +107,18 @@ struct tri_broadcast {
 
     _Alignas(TRI_LINE) _Atomic uint64_t tail;
 
-    /* The parked subscribers: stacks, each of one seat, but for shard 0. Senders look at the heads
-     * only; parked receivers push. */
+    /*
+     * The parked subscribers: stacks, each of one seat, but for shard 0. Senders look at the
+     * heads only; parked receivers push.
+     */
     _Alignas(TRI_LINE) _Atomic(struct tri_subscriber *) parked[TRI_N_SHARD];
     _Atomic uint16_t seat[TRI_N_SHARD]; /* whose shard it is; set once */
     atomic_uint n_dead;                 /* closed ones that are still linked */
 
-    /* Protects tail and the cells for writers, and what follows. No wake, no drop, no allocation
-     * inside. */
+    /*
+     * Protects tail and the cells for writers, and what follows. No wake, no drop, no
+     * allocation inside.
+     */
     _Alignas(TRI_LINE) struct tri_lock lock;
     struct tri_list subscribers;
     uint64_t room_until;    /* positions below it may be written: some minimum of the cursors */
@@ -121,7 +127,8 @@ struct tri_broadcast {
     unsigned n_idle;
     uint64_t n_due, n_received, n_lost, n_unread; /* the last three of closed receivers */
     atomic_size_t n_rx;     /* written under the lock */
-    atomic_uint n_blocking; /* subscribers with blocks set, and one while they are being marked */
+    atomic_uint n_blocking; /* subscribers with blocks set, and one while they are being
+                             * marked */
     atomic_size_t n_tx, n_weak, n_end;
     _Atomic uint64_t n_back; /* of closed sending ends */
 };
@@ -277,7 +284,9 @@ static inline void tri_subscriber_move(struct tri_subscriber *s, uint64_t pos)
 
 void tri_broadcast_unref(struct tri_broadcast *c);
 
-/* Takes @s off the channel: what it has not taken counts as taken. Returns the receivers left. */
+/*
+ * Takes @s off the channel: what it has not taken counts as taken. Returns the receivers left.
+ */
 size_t tri_broadcast_leave(struct tri_subscriber *s);
 
 #endif /* TRI_CHAN_BROADCAST_H */

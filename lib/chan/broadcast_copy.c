@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * broadcast_copy.c - originals: values from which each receiver makes a copy. See broadcast.h for
- * their states. Nothing here waits; a receiver that is slow to copy delays nobody.
+ * broadcast_copy.c - originals: values from which each receiver makes a copy. See broadcast.h
+ * for their states. Nothing here waits; a receiver that is slow to copy delays nobody.
  */
 #include "config.h"
 

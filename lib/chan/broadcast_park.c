@@ -3,26 +3,26 @@
  * broadcast_park.c - receivers that wait. Each has a slot of its own, s->park, and is linked at
  * most once in the stack of its shard, which belongs to one seat (sched/worker.h):
  *
- *     0  --park: wakee|LINKED, pushes-->  wakee|LINKED  --unpark-->  LINKED  --park-->  wakee|LINKED
+ *     0 --park: wakee|LINKED, pushes--> wakee|LINKED --unpark--> LINKED --park--> wakee|LINKED
  *     anything LINKED  --whoever works the list off-->  0, and wakes the wakee if there was one
  *
  * A wait that is taken back touches its own slot only and stays linked; so nothing grows with
- * the number of waits. A closed subscriber that is linked is freed by whoever works the list off,
- * and that is done at the latest when the closed ones outnumber the others.
+ * the number of waits. A closed subscriber that is linked is freed by whoever works the list
+ * off, and that is done at the latest when the closed ones outnumber the others.
  *
  * A send costs one wake for each worker, however many are parked there: the sender takes a
  * shard's stack, wakes one in it, and leaves the rest to that one as its duty. They are all at
  * home on the worker where it will run, and wakes there are plain steps. Whoever took back its
- * wish first is passed over. Shard 0 (threads, movable tasks, seats without a shard of their own)
- * has no such worker: there everybody is woken directly.
+ * wish first is passed over. Shard 0 (threads, movable tasks, seats without a shard of their
+ * own) has no such worker: there everybody is woken directly.
  *
  * No wake-up is lost: a receiver sets its slot, pushes if it must, and then looks at tail; a
- * sender moves tail and then looks at the heads (all seq_cst). In the one order of these, either
- * the receiver sees the new tail, or the sender finds the stack with the receiver in it; or some
- * other one has taken it from there, into a list that is still to be worked off: the receiver
- * found LINKED, so the exchange that takes it away comes later, and finds the wakee. One that has
- * a duty is on its way out of a wait, and every way out goes through tri_subscriber_unpark().
- * Nothing is locked, so nothing is woken or freed under a lock.
+ * sender moves tail and then looks at the heads (all seq_cst). In the one order of these,
+ * either the receiver sees the new tail, or the sender finds the stack with the receiver in it;
+ * or some other one has taken it from there, into a list that is still to be worked off: the
+ * receiver found LINKED, so the exchange that takes it away comes later, and finds the wakee.
+ * One that has a duty is on its way out of a wait, and every way out goes through
+ * tri_subscriber_unpark(). Nothing is locked, so nothing is woken or freed under a lock.
  *
  * Memory: whoever has a list in hand owns the records in it until it has set their park to 0; a
  * wakee lives for ever.
@@ -34,7 +34,8 @@
 #include "chan/broadcast.h"
 #include "sched/worker.h"
 
-enum { N_DEAD_FREE = 64 }; /* closed subscribers that may stay linked, beside one for each open */
+enum { N_DEAD_FREE = 64 }; /* closed subscribers that may stay linked, beside one for each
+                            * open */
 
 static const uintptr_t bits = TRI_PARK_LINKED | TRI_PARK_DEAD;
 
@@ -142,7 +143,9 @@ static bool is_ready(struct tri_subscriber *s)
     /* seq_cst: after park and the push; against the store in publish() and the end. */
     uint64_t t = atomic_load_explicit(&s->chan->tail, memory_order_seq_cst);
 
-    /* The cursor may be ahead of tail: then a sender is about to move it, and to look for us. */
+    /*
+     * The cursor may be ahead of tail: then a sender is about to move it, and to look for us.
+     */
     return t >> 1 > tri_cursor(s) || t & tri_broadcast_ended;
 }
 
@@ -153,8 +156,10 @@ bool tri_subscriber_park(struct tri_subscriber *s, struct tri_wakee *wakee)
     if (s->is_enrolled) /* by another arm of the same select: the same wakee */
         return !is_ready(s);
     s->is_enrolled = true;
-    /* release: our context, for the one who wakes. acquire: the last one has let go of the link.
-     * seq_cst: before the look at tail. */
+    /*
+     * release: our context, for the one who wakes. acquire: the last one has let go of the
+     * link. seq_cst: before the look at tail.
+     */
     before = atomic_exchange_explicit(&s->park, (uintptr_t)wakee | TRI_PARK_LINKED,
                                       memory_order_seq_cst);
     if (!(before & TRI_PARK_LINKED))
@@ -194,7 +199,8 @@ void tri_subscriber_bury(struct tri_subscriber *s, size_t n_rx)
         atomic_fetch_sub_explicit(&c->n_dead, 1, memory_order_relaxed);
         free(s);
     } else if (n_dead > N_DEAD_FREE + n_rx) {
-        for (unsigned i = 0; i < TRI_N_SHARD; i++) /* wakes the living for nothing, rarely */
+        /* Wakes the living for nothing, rarely. acquire: as in wake_shard(). */
+        for (unsigned i = 0; i < TRI_N_SHARD; i++)
             wake_all(c, atomic_exchange_explicit(&c->parked[i], NULL, memory_order_acquire));
     }
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * broadcast_rx.c - receiving. A receiver looks at the cell of its position only: it is not there
- * yet, there, or gone (broadcast.h). The tail is read when nothing is there, and after a loss.
+ * broadcast_rx.c - receiving. A receiver looks at the cell of its position only: it is not
+ * there yet, there, or gone (broadcast.h). The tail is read when nothing is there, and after a
+ * loss.
  *
  * Every position is taken or lost once: the cursor passes it in one step that does either. What
  * the sender is just writing over is lost, although tail has not moved yet.
@@ -87,7 +88,9 @@ static inline enum tri_look take(struct tri_subscriber *s, void *ret_m, int *ret
     return look;
 }
 
-/* Nothing is there. Returns: -EAGAIN: nor was there anything sent; -EPIPE: for ever; 0: look. */
+/*
+ * Nothing is there. Returns: -EAGAIN: nor was there anything sent; -EPIPE: for ever; 0: look.
+ */
 static int why_not_yet(struct tri_subscriber *s)
 {
     /* acquire: the cells up to there; with ENDED, all there will be. */
@@ -99,7 +102,9 @@ static int why_not_yet(struct tri_subscriber *s)
     return t & tri_broadcast_ended ? -EPIPE : -EAGAIN;
 }
 
-/* False: it would have to wait. True: *@ret_r is the result, which may be any of the clone's. */
+/*
+ * False: it would have to wait. True: *@ret_r is the result, which may be any of the clone's.
+ */
 static inline bool recv_now(struct tri_subscriber *s, void *ret_m, int *ret_r)
 {
     enum tri_look look;

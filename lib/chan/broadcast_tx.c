@@ -3,29 +3,30 @@
  * broadcast_tx.c - sending, and with TR_BROADCAST_WAIT the line of senders that wait for the
  * slowest receiver.
  *
- * A send holds the lock for the copy of one message, moves tail, and wakes and drops afterwards.
- * Without TR_BROADCAST_WAIT it never looks at the subscribers. With it, room_until is a position
- * up to which all cursors of some moment allowed to write; only a sender that arrives there reads
- * the cursors again: once per ring in a steady flow.
+ * A send holds the lock for the copy of one message, moves tail, and wakes and drops
+ * afterwards. Without TR_BROADCAST_WAIT it never looks at the subscribers. With it, room_until
+ * is a position up to which all cursors of some moment allowed to write; only a sender that
+ * arrives there reads the cursors again: once per ring in a steady flow.
  *
- * A sender that finds the ring full joins the line. Nobody overtakes: while the line is not empty
- * only its first may send. The first is told to try (done) by serve_locked(), which anybody calls
- * who may have made room or left the line; it keeps its place until it sends or withdraws. Room
- * that was found stays: only the first may use it up.
+ * A sender that finds the ring full joins the line. Nobody overtakes: while the line is not
+ * empty only its first may send. The first is told to try (done) by serve_locked(), which
+ * anybody calls who may have made room or left the line; it keeps its place until it sends or
+ * withdraws. Room that was found stays: only the first may use it up.
  *
- * Who makes room is the last one of those subscribers that stand where the ring is full. They are
- * marked (blocks) and counted (n_blocking); a receiver that moves on and finds its mark takes it
- * away, and who brings the count to 0 serves the line. While they are being marked the count is
- * one higher, so nobody does.
+ * Who makes room is the last one of those subscribers that stand where the ring is full. They
+ * are marked (blocks) and counted (n_blocking); a receiver that moves on and finds its mark
+ * takes it away, and who brings the count to 0 serves the line. While they are being marked the
+ * count is one higher, so nobody does.
  *
  * No wake-up is lost: the sender sets the marks and then looks at the cursors again, a receiver
- * moves its cursor and then looks at its mark. With is_fenced all of these are seq_cst: in their
- * one order either the sender sees the cursor, or the receiver the mark. Without, the receiver
- * has a plain store and a plain load, and the sender calls tri_membarrier() between its two steps:
- * the receiver's thread has a full barrier at some moment of that call. If its store is before the
- * barrier, the sender's second look sees it; if not, its load is after the barrier, too, and sees
- * the mark, which was set before the call. A mark that comes too late for the position it was set
- * for is spurious: serve_locked() looks for itself, and marks again.
+ * moves its cursor and then looks at its mark. With is_fenced all of these are seq_cst: in
+ * their one order either the sender sees the cursor, or the receiver the mark. Without, the
+ * receiver has a plain store and a plain load, and the sender calls tri_membarrier() between
+ * its two steps: the receiver's thread has a full barrier at some moment of that call. If its
+ * store is before the barrier, the sender's second look sees it; if not, its load is after the
+ * barrier, too, and sees the mark, which was set before the call. A mark that comes too late
+ * for the position it was set for is spurious: serve_locked() looks for itself, and marks
+ * again.
  */
 #include "config.h"
 
@@ -49,7 +50,9 @@ static uint64_t least_cursor(struct tri_broadcast *c, uint64_t tail)
     uint64_t least = tail, pos;
 
     for (struct tri_list *l = c->subscribers.next; l != &c->subscribers; l = l->next) {
-        /* acquire: the receiver has read the cells before it; pairs with tri_subscriber_move(). */
+        /*
+         * acquire: the receiver has read the cells before it; pairs with tri_subscriber_move().
+         */
         pos = atomic_load_explicit(&subscriber_at(l)->cursor, memory_order_acquire);
         if (pos < least)
             least = pos;
@@ -97,7 +100,9 @@ static void unmark(struct tri_broadcast *c, uint64_t pos)
     }
 }
 
-/* The ring is full: asks for a call of tri_broadcast_serve(). False: there is room meanwhile. */
+/*
+ * The ring is full: asks for a call of tri_broadcast_serve(). False: there is room meanwhile.
+ */
 static bool await_room(struct tri_broadcast *c)
 {
     const uint64_t pos = tri_broadcast_tail(c) - (c->mask + 1);
@@ -173,8 +178,10 @@ static int publish(struct tri_broadcast *c, const void *m, struct sending *s)
     else
         tri_flat_put(cell, pos, m, c->type->size);
     c->n_due += n_rx;
-    /* release: the cell. seq_cst: before the look at the parked ones. ENDED is not set: we are a
-     * sender. */
+    /*
+     * release: the cell. seq_cst: before the look at the parked ones. ENDED is not set: we are
+     * a sender.
+     */
     atomic_store_explicit(&c->tail, (pos + 1) << 1, memory_order_seq_cst);
     s->o = NULL;
     return (int)n_rx;

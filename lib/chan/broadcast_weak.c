@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * broadcast_weak.c - weak sending ends: one holds the memory (n_end) and not the channel (n_tx).
- * It becomes a sender only while n_tx is not 0, by a CAS, so a channel whose senders have gone
- * stays at its end, and ENDED in tail stays true.
+ * broadcast_weak.c - weak sending ends: one holds the memory (n_end) and not the channel
+ * (n_tx). It becomes a sender only while n_tx is not 0, by a CAS, so a channel whose senders
+ * have gone stays at its end, and ENDED in tail stays true.
  */
 #include "config.h"
 
@@ -14,6 +14,7 @@
 static tr_broadcast_weak weak_new(struct tri_broadcast *c)
 {
     if (c) {
+        /* relaxed: the caller's end keeps n_end above 0; n_weak is a number. */
         atomic_fetch_add_explicit(&c->n_end, 1, memory_order_relaxed);
         atomic_fetch_add_explicit(&c->n_weak, 1, memory_order_relaxed);
     }
@@ -45,6 +46,7 @@ int tr_broadcast_weak_upgrade(const tr_broadcast_weak *weak, tr_broadcast_tx *re
     /* relaxed: as a clone; the sender that was there keeps the side open. */
     while (!atomic_compare_exchange_weak_explicit(&c->n_tx, &n, n + 1, memory_order_relaxed,
                                                   memory_order_relaxed));
+    /* relaxed: the weak end keeps it above 0. */
     atomic_fetch_add_explicit(&c->n_end, 1, memory_order_relaxed);
     *ret_tx = (tr_broadcast_tx){ .chan = c };
     return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * move.h - move values of a type whose size is known at run time only. Small ones go by words in
- * a loop that is cheaper than the call of memcpy().
+ * move.h - move values of a type whose size is known at run time only. Small ones go by words
+ * in a loop that is cheaper than the call of memcpy().
  */
 #ifndef TRI_CHAN_MOVE_H
 #define TRI_CHAN_MOVE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mpsc.c - the life of a channel: its layout, its ends, its counts. See mpsc.h for how it works,
- * mpsc_tx.c for sending and mpsc_rx.c for receiving.
+ * mpsc.c - the life of a channel: its layout, its ends, its counts. See mpsc.h for how it
+ * works, mpsc_tx.c for sending and mpsc_rx.c for receiving.
  */
 #include "config.h"
 
@@ -309,8 +309,10 @@ static void end_of_sending(struct tri_mpsc *c)
     /* relaxed: the CAS decides. */
     uint64_t t = atomic_load_explicit(&tx->tail, memory_order_relaxed);
 
-    /* acquire: the wakee, set before RX_PARKED. release: with TX_GONE the receiver sees the last
-     * position, which n_tx ordered before us. */
+    /*
+     * acquire: the wakee, set before RX_PARKED. release: with TX_GONE the receiver sees the
+     * last position, which n_tx ordered before us.
+     */
     while (!atomic_compare_exchange_weak_explicit(&tx->tail, &t,
                                                   (t | TRI_TX_GONE) & ~(uint64_t)TRI_RX_PARKED,
                                                   memory_order_acq_rel, memory_order_relaxed))

@@ -8,9 +8,9 @@
  *
  * A sender claims the position in tail by a CAS, fills the cell of that position and publishes
  * it by cell->seq = position + 1. The receiver takes the cell at head when it is published, and
- * moves head. Positions only grow. Bounded: the cells are a ring of a power of two and a position
- * may be claimed while position - head < capacity; so the bound is exact. Unbounded: the cells
- * are in linked blocks (mpsc_block.c).
+ * moves head. Positions only grow. Bounded: the cells are a ring of a power of two and a
+ * position may be claimed while position - head < capacity; so the bound is exact. Unbounded:
+ * the cells are in linked blocks (mpsc_block.c).
  *
  * Flags in tail; each is set and cleared in one atomic step with a look at the position:
  *
@@ -35,13 +35,13 @@
  *
  * Progress: a send is one CAS; it is lock-free while the channel is not full. A receiver that
  * meets a claimed cell whose sender was preempted in the middle of the copy sees "not yet"; it
- * does not sleep then, for that sender will not wake it. Closing the receiving end waits out such
- * senders (a copy of 256 bytes at most). The lock is for waiting senders and for shutting.
+ * does not sleep then, for that sender will not wake it. Closing the receiving end waits out
+ * such senders (a copy of 256 bytes at most). The lock is for waiting senders and for shutting.
  *
- * Reclamation: the channel belongs to its ends, two counts: n_tx senders and permits, and n_ref,
- * one for all of those together, one for the receiver, and REF_WEAK for each weak end. An end that
- * is in a call holds the memory. Wakees outlive everything (wakee.h), so a wake may come after its
- * reason.
+ * Reclamation: the channel belongs to its ends, two counts: n_tx senders and permits, and
+ * n_ref, one for all of those together, one for the receiver, and REF_WEAK for each weak end.
+ * An end that is in a call holds the memory. Wakees outlive everything (wakee.h), so a wake may
+ * come after its reason.
  */
 #ifndef TRI_CHAN_MPSC_H
 #define TRI_CHAN_MPSC_H
@@ -84,8 +84,10 @@ struct tri_mpsc_tx_side {
 /* The words the receiver writes. */
 struct tri_mpsc_rx_side {
     _Atomic uint64_t head;
-    /* Whom to wake. Written before RX_PARKED is set, read by the one who took that away. Atomic,
-     * for a late reader: it then wakes the next wakee for nothing. */
+    /*
+     * Whom to wake. Written before RX_PARKED is set, read by the one who took that away.
+     * Atomic, for a late reader: it then wakes the next wakee for nothing.
+     */
     _Atomic(struct tri_wakee *) wakee;
 };
 
@@ -124,8 +126,10 @@ struct tri_mpsc {
     uint16_t stride;   /* from cell to cell */
     uint8_t payload_at;
     uint8_t tx_at, rx_at; /* the two sides, from here */
-    /* The seat that receives without a fence: UNKNOWN, then set once; NONE for ever once a sender
-     * has waited on another seat. See mpsc_line.c. */
+    /*
+     * The seat that receives without a fence: UNKNOWN, then set once; NONE for ever once a
+     * sender has waited on another seat. See mpsc_line.c.
+     */
     _Atomic uint16_t reader;
     bool own_cells : 1;   /* cells is an allocation of its own */
     bool apart : 1;       /* the two sides have cache lines of their own */
@@ -169,7 +173,9 @@ static inline struct tri_served *tri_mpsc_served(struct tri_mpsc *c)
 
 struct tri_served *tri_mpsc_served_make(struct tri_mpsc *c);
 
-/* The same, made if need be. NULL: no memory, or a handler's mailbox, whose owner never waits. */
+/*
+ * The same, made if need be. NULL: no memory, or a handler's mailbox, whose owner never waits.
+ */
 static inline struct tri_served *tri_mpsc_served_made(struct tri_mpsc *c)
 {
     struct tri_served *s = tri_mpsc_served(c);
@@ -190,9 +196,9 @@ static inline void *tri_cell_payload(const struct tri_mpsc *c, struct tri_cell *
 }
 
 /*
- * The same in a locked channel, where the receiver's first look, which is not under the lock and
- * may have an old head, must not find it published: @pos itself would do for that, but that in a
- * ring of one cell it is what the position before looks for.
+ * The same in a locked channel, where the receiver's first look, which is not under the lock
+ * and may have an old head, must not find it published: @pos itself would do for that, but that
+ * in a ring of one cell it is what the position before looks for.
  */
 static inline void tri_cell_put_locked(const struct tri_mpsc *c, struct tri_cell *cell,
                                        uint64_t pos, void *m)
@@ -240,8 +246,9 @@ struct tri_mpsc *tri_mpsc_init_at(void *mem, const struct tri_type *type, size_t
 void tri_mpsc_set_release_fn(void (*fn)(struct tri_mpsc *c));
 
 /*
- * The same for a mailbox with a policy, an urgent lane, permits, without a bound, or with a large
- * ring; what does not fit is allocated beside it.  Returns 0, -ENOMEM: nothing is left to release.
+ * The same for a mailbox with a policy, an urgent lane, permits, without a bound, or with a
+ * large ring; what does not fit is allocated beside it.  Returns 0, -ENOMEM: nothing is left to
+ * release.
  */
 size_t tri_mpsc_able_size(const struct tri_type *type, const struct tr_mpsc_opts *opts);
 int tri_mpsc_init_able_at(void *mem, const struct tri_type *type, const struct tr_mpsc_opts *opts);
@@ -280,7 +287,10 @@ int tri_lane_init(struct tri_mpsc *c, size_t n);
 /* Serves waiting senders while there is room; takes the lock. */
 void tri_mpsc_serve(struct tri_mpsc *c);
 
-/* Sets RX_SHUT and @more, and sends away who waits to send or for this. Returns the last position. */
+/*
+ * Sets RX_SHUT and @more, and sends away who waits to send or for this. Returns the last
+ * position.
+ */
 uint64_t tri_mpsc_shut(struct tri_mpsc *c, unsigned more);
 
 /* Lets go of one side, or of a weak end. */

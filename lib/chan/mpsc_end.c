@@ -141,7 +141,8 @@ size_t tr_mpsc_room(const tr_mpsc_tx *tx)
     tri_lock_acquire(&c->lock); /* a permit and its message count once */
     n = c->more_at > 0 ? tri_mpsc_more(c)->n_reserved : 0;
     /* head first: it is never ahead of a later tail. */
-    n -= atomic_load_explicit(&tri_mpsc_rx(c)->head, memory_order_acquire); /* pairs: move_head */
+    /* pairs: move_head */
+    n -= atomic_load_explicit(&tri_mpsc_rx(c)->head, memory_order_acquire);
     n += load_tail(c) >> TRI_POS_SHIFT;
     tri_lock_release(&c->lock);
     return n < c->capacity ? c->capacity - (size_t)n : 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mpsc_line.h - the slow side of sending, between the files of the channel: the line of those who
- * wait for places, and places held by permits. Everything here takes the lock.
+ * mpsc_line.h - the slow side of sending, between the files of the channel: the line of those
+ * who wait for places, and places held by permits. Everything here takes the lock.
  */
 #ifndef TRI_CHAN_MPSC_LINE_H
 #define TRI_CHAN_MPSC_LINE_H
@@ -54,19 +54,22 @@ static inline void tri_mpsc_count_drop(struct tri_mpsc *c, unsigned n_beside)
 /* Takes @n places for permits, at least one, if they are there. Returns the same. */
 int tri_txline_reserve(struct tri_mpsc *c, uint32_t n);
 
-/* A send into a place that a permit holds. -EPIPE: the receiver is gone, the place is given back. */
+/*
+ * A send into a place that a permit holds. -EPIPE: the receiver is gone, the place is given
+ * back.
+ */
 int tri_txline_send_reserved(struct tri_mpsc *c, void *m);
 
 /* Gives @n reserved places back. */
 void tri_txline_give_back(struct tri_mpsc *c, uint32_t n);
 
 /*
- * The waiters: their value is the message, or anything but NULL if they want n_place permits; it
- * is NULL once they were served.
+ * The waiters: their value is the message, or anything but NULL if they want n_place permits;
+ * it is NULL once they were served.
  *
- * join: false: not in line, it need not wait. try: an attempt of one that is in line and selects;
- * returns as tri_txline_send(). leave: out of the line, wherever it was; true: it was served, or sent away
- * with its value.
+ * join: false: not in line, it need not wait. try: an attempt of one that is in line and
+ * selects; returns as tri_txline_send(). leave: out of the line, wherever it was; true: it was
+ * served, or sent away with its value.
  */
 bool tri_txline_join(struct tri_mpsc *c, struct tri_waiter *w);
 int tri_txline_try(struct tri_mpsc *c, struct tri_waiter *w);
@@ -77,6 +80,24 @@ static inline bool tri_txline_keeps(const struct tri_waiter *w)
 {
     /* acquire: its message was moved, value says so; pairs with tri_wakes_let_go(). */
     return !atomic_load_explicit(&w->done, memory_order_acquire);
+}
+
+/* For tables of arms. */
+static inline bool tri_txline_keeps_place(const tr_arm *arm, const struct tri_waiter *w)
+{
+    (void)arm;
+    return tri_txline_keeps(w);
+}
+
+/* The arm of a sending end is ready with @r; what stays with the caller is counted. True. */
+static inline bool tri_txline_arm_result(tr_arm *arm, int r)
+{
+    tr_mpsc_tx *tx = arm->source;
+
+    if (r < 0 && tx->chan)
+        tx->n_back++;
+    arm->result = r;
+    return true;
 }
 
 /* The same for those who wait for the end of the receiver. */

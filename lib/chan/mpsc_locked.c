@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mpsc_locked.c - channels in which a sender may touch what is queued: the oldest message goes to
- * make room, a newer one replaces one of its key, urgent ones overtake.
+ * mpsc_locked.c - channels in which a sender may touch what is queued: the oldest message goes
+ * to make room, a newer one replaces one of its key, urgent ones overtake.
  *
- * All of it is done under the lock: the flag TX_LOCKED is set for ever, which closes the fast path
- * of sending, and cells are never published (their seq is the position, not the next one), so that
- * the receiver's fast path finds nothing and comes here. Other channels pay nothing for these.
+ * All of it is done under the lock: the flag TX_LOCKED is set for ever, which closes the fast
+ * path of sending, and cells are never published (their seq is the position, not the next one),
+ * so that the receiver's fast path finds nothing and comes here. Other channels pay nothing for
+ * these.
  *
  *     lane   [ urgent | urgent | ... ]      at most STREAK in a row while others wait
  *     ring   head [ queued | queued ] tail

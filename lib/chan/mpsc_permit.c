@@ -4,9 +4,9 @@
  *
  * A permit holds places, not positions: its messages come in the order in which they are sent,
  * and an unused permit leaves no hole. While permits hold places (n_reserved > 0) the flag
- * TX_PERMITS closes the fast path, and positions are claimed under the lock within what is left;
- * so who never reserves never pays for it. A permit is a sender as well: it keeps the channel
- * open, and the end it came from may close.
+ * TX_PERMITS closes the fast path, and positions are claimed under the lock within what is
+ * left; so who never reserves never pays for it. A permit is a sender as well: it keeps the
+ * channel open, and the end it came from may close.
  *
  * The end of a shut channel waits for the permits. No wake-up of the receiver is lost: it parks
  * by a CAS on the word that holds TX_PERMITS, and whoever takes that flag away from a word that
@@ -18,7 +18,7 @@
 
 #include "chan/mpsc_line.h"
 
-/* ---- the arm: source is the sending end, value the permit, extra[1] the number of places ---- */
+/* ---- the arm; source: the sending end, value: the permit, extra[1]: how many places ---- */
 
 static struct tri_waiter *waiter_of(const tr_arm *arm)
 {
@@ -87,18 +87,12 @@ static bool withdraw(tr_arm *arm, struct tri_waiter *w)
     return w->value ? arm_result(arm, -EPIPE) : grant(arm);
 }
 
-static bool keeps_place(const tr_arm *arm, const struct tri_waiter *w)
-{
-    (void)arm;
-    return tri_txline_keeps(w);
-}
-
 static const struct tri_arm_ops reserve_ops = {
     .what = "mpsc reserve",
     .attempt = attempt,
     .enroll = enroll,
     .withdraw = withdraw,
-    .keeps_place = keeps_place,
+    .keeps_place = tri_txline_keeps_place,
 };
 
 tr_arm tr_mpsc_reserve_arm(tr_mpsc_tx *tx, size_t n, tr_mpsc_permit *ret_permit)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mpsc_tx.c - sending. The fast path is one CAS on tail (mpsc.h); a sender that finds the channel
- * full joins the line (mpsc_line.h).
+ * mpsc_tx.c - sending. The fast path is one CAS on tail (mpsc.h); a sender that finds the
+ * channel full joins the line (mpsc_line.h).
  */
 #include "config.h"
 
@@ -27,7 +27,9 @@ static inline bool has_room(struct tri_mpsc *c, uint64_t pos)
     return tri_mpsc_is_near(c, pos, head);
 }
 
-/* Moves @m into @cell, claimed as the position in @prev, and wakes the receiver if it sleeps. */
+/*
+ * Moves @m into @cell, claimed as the position in @prev, and wakes the receiver if it sleeps.
+ */
 static inline void fill(struct tri_mpsc *c, struct tri_cell *cell, uint64_t prev, void *m)
 {
     tri_cell_put(c, cell, prev >> TRI_POS_SHIFT, m);
@@ -88,16 +90,6 @@ static struct tri_waiter *waiter_of(const tr_arm *arm)
     return (struct tri_waiter *)arm->extra[0];
 }
 
-static bool arm_result(tr_arm *arm, int r)
-{
-    tr_mpsc_tx *tx = arm->source;
-
-    if (r < 0 && tx->chan)
-        tx->n_back++;
-    arm->result = r;
-    return true;
-}
-
 static bool attempt(tr_arm *arm)
 {
     tr_mpsc_tx *tx = arm->source;
@@ -105,9 +97,9 @@ static bool attempt(tr_arm *arm)
     int r;
 
     if (!tx->chan || !arm->value)
-        return arm_result(arm, -EINVAL);
+        return tri_txline_arm_result(arm, -EINVAL);
     r = w ? tri_txline_try(tx->chan, w) : tri_mpsc_send_now(tx->chan, arm->value);
-    return r != -EAGAIN && arm_result(arm, r);
+    return r != -EAGAIN && tri_txline_arm_result(arm, r);
 }
 
 static bool enroll(tr_arm *arm, struct tri_waiter *w)
@@ -123,13 +115,7 @@ static bool withdraw(tr_arm *arm, struct tri_waiter *w)
 {
     arm->extra[0] = 0;
     return tri_txline_leave(((tr_mpsc_tx *)arm->source)->chan, w) &&
-           arm_result(arm, w->value ? -EPIPE : 0);
-}
-
-static bool keeps_place(const tr_arm *arm, const struct tri_waiter *w)
-{
-    (void)arm;
-    return tri_txline_keeps(w);
+           tri_txline_arm_result(arm, w->value ? -EPIPE : 0);
 }
 
 static const struct tri_arm_ops send_ops = {
@@ -137,7 +123,7 @@ static const struct tri_arm_ops send_ops = {
     .attempt = attempt,
     .enroll = enroll,
     .withdraw = withdraw,
-    .keeps_place = keeps_place,
+    .keeps_place = tri_txline_keeps_place,
 };
 
 tr_arm tr_mpsc_send_arm(tr_mpsc_tx *tx, void *m)

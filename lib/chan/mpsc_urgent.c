@@ -3,9 +3,10 @@
  * mpsc_urgent.c - sending into the urgent lane of a locked channel (mpsc_locked.c).
  *
  * A sender that finds the lane full joins the lane's line; whoever takes an urgent message, or
- * leaves the line, serves it: first come, first served, and while somebody is in line nobody else
- * gets in. Waiters are as those of mpsc_line.h: the message of one that waits for nothing else is
- * moved in its name, one that selects is told to try and keeps its place until it has left.
+ * leaves the line, serves it: first come, first served, and while somebody is in line nobody
+ * else gets in. Waiters are as those of mpsc_line.h: the message of one that waits for nothing
+ * else is moved in its name, one that selects is told to try and keeps its place until it has
+ * left.
  *
  * No wake-up is lost: places are looked at, given back and waited for under the one lock.
  */
@@ -124,16 +125,6 @@ static int try_in_line(struct tri_mpsc *c, struct tri_waiter *w)
 
 /* ---- the arm; extra[0]: the waiter of one that is in line and selects ---- */
 
-static bool arm_result(tr_arm *arm, int r)
-{
-    tr_mpsc_tx *tx = arm->source;
-
-    if (r < 0 && tx->chan)
-        tx->n_back++;
-    arm->result = r;
-    return true;
-}
-
 static bool attempt(tr_arm *arm)
 {
     tr_mpsc_tx *tx = arm->source;
@@ -141,9 +132,9 @@ static bool attempt(tr_arm *arm)
     int r;
 
     if (is_misuse(tx, arm->value))
-        return arm_result(arm, -EINVAL);
+        return tri_txline_arm_result(arm, -EINVAL);
     r = w ? try_in_line(tx->chan, w) : send_now(tx->chan, arm->value);
-    return r != -EAGAIN && arm_result(arm, r);
+    return r != -EAGAIN && tri_txline_arm_result(arm, r);
 }
 
 static bool enroll(tr_arm *arm, struct tri_waiter *w)
@@ -179,13 +170,7 @@ static bool withdraw(tr_arm *arm, struct tri_waiter *w)
             tri_waitq_remove(&lane_of(c)->line, w);
         serve_and_release(c, &wakes); /* the place may have been the first, with room */
     }
-    return served && arm_result(arm, w->value ? -EPIPE : 0);
-}
-
-static bool keeps_place(const tr_arm *arm, const struct tri_waiter *w)
-{
-    (void)arm;
-    return tri_txline_keeps(w);
+    return served && tri_txline_arm_result(arm, w->value ? -EPIPE : 0);
 }
 
 static const struct tri_arm_ops urgent_ops = {
@@ -193,7 +178,7 @@ static const struct tri_arm_ops urgent_ops = {
     .attempt = attempt,
     .enroll = enroll,
     .withdraw = withdraw,
-    .keeps_place = keeps_place,
+    .keeps_place = tri_txline_keeps_place,
 };
 
 tr_arm tr_mpsc_send_urgent_arm(tr_mpsc_tx *tx, void *m)

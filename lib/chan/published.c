@@ -17,7 +17,9 @@ static struct tri_snapshot *settle(struct tri_published *p, uint64_t word)
     const uint64_t n = word >> TRI_SLOT_BITS;
 
     slot->n_in += n;
-    /* relaxed: a step in a row of those that give up their counts, which end with an acquire. */
+    /*
+     * relaxed: a step in a row of those that give up their counts, which end with an acquire.
+     */
     atomic_fetch_add_explicit(&slot->snapshot->n_ref, n - TRI_PUBLISHED, memory_order_relaxed);
     return slot->snapshot;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * published.h - the newest snapshot, which any thread pins in a bounded number of its own steps.
+ * published.h - the newest snapshot, which any thread pins in a bounded number of its own
+ * steps.
  *
  *     word    arrivals << 10 | index             slot[index]   snapshot, n_in, n_out
  *
- *     pin     word += 1 arrival: the old one says the index; read the snapshot there; n_out += 1
+ *     pin     word += 1 arrival: the old one says the index; read that snapshot; n_out += 1
  *     writer  (in turn)  find a free slot; put the next snapshot there; exchange word for its
  *             index without arrivals; the arrivals of the old word are counts of the old
  *             snapshot: add them to its n_ref, and to n_in of its slot
@@ -16,17 +17,17 @@
  * One step both tells which snapshot is the newest and counts it, so a pin cannot fail and does
  * not try again. It writes in word and in its slot, and reads nothing that may go away:
  *
- * - The snapshot. An arrival is a count. Until the writer has moved it to n_ref, the counts that
- *   are given up there meanwhile are covered by TRI_PUBLISHED, which is added before the snapshot
- *   is published and taken away together with that move. So n_ref meets 0 when the last count
- *   went, wherever it was taken, and not before.
+ * - The snapshot. An arrival is a count. Until the writer has moved it to n_ref, the counts
+ *   that are given up there meanwhile are covered by TRI_PUBLISHED, which is added before the
+ *   snapshot is published and taken away together with that move. So n_ref meets 0 when the
+ *   last count went, wherever it was taken, and not before.
  * - The slot's snapshot pointer. A slot is written again only if it is not in word and as many
  *   have left it (n_out) as had arrived (n_in): then nobody is between the two steps in it. The
  *   slots themselves stay until tri_published_fini().
  *
- * A writer does not wait for a reader who is in between: it takes another slot. There are as many
- * as were needed at once, which is two more than threads that were interrupted there while the
- * value changed; with all of 1024 in use a send fails as without memory.
+ * A writer does not wait for a reader who is in between: it takes another slot. There are as
+ * many as were needed at once, which is two more than threads that were interrupted there while
+ * the value changed; with all of 1024 in use a send fails as without memory.
  *
  * The arrivals of one version are below 2^54: years of doing nothing but pin it. A pin is
  * wait-free where the machine has a fetch-and-add.
@@ -48,13 +49,15 @@ enum {
 
 struct tri_slot {
     struct tri_snapshot *snapshot;
-    uint64_t n_in;              /* who arrived here, without the present stay in word; writers' */
+    uint64_t n_in;              /* who arrived here, without the present stay in word;
+                                 * writers' */
     atomic_uint_fast64_t n_out; /* who has read snapshot */
 };
 
 struct tri_published {
     atomic_uint_fast64_t word;
-    struct tri_slot *part[TRI_SLOT_PARTS]; /* written once each, before an index of it is in word */
+    struct tri_slot *part[TRI_SLOT_PARTS]; /* written once each, before an index of it is in
+                                            * word */
     unsigned n_slot;                       /* writers' */
     struct tri_slot first[TRI_SLOTS_FIRST];
 };

@@ -16,13 +16,13 @@
  *     send        yes        yes       in turn         yes                yes
  *     (*) on different ends.
  *
- * Progress: get() without a change is two loads; with one, and every pin, it is wait-free but for
- * the drop of the value that it held before. Writers, waiters and closing ends exclude each
+ * Progress: get() without a change is two loads; with one, and every pin, it is wait-free but
+ * for the drop of the value that it held before. Writers, waiters and closing ends exclude each
  * other by the lock for some instructions; a reader never takes it, and delays nobody who does.
  *
- * No wake-up is lost: a waiter joins the line under the lock after a look at mark under the same
- * lock; a writer moves mark under it and then takes the line. Memory of the waiters: done is the
- * last touch, their wakees live for ever.
+ * No wake-up is lost: a waiter joins the line under the lock after a look at mark under the
+ * same lock; a writer moves mark under it and then takes the line. Memory of the waiters: done
+ * is the last touch, their wakees live for ever.
  *
  * Reclamation: snapshots are counted; the cell has a count on the published one and gives it up
  * when it is replaced. The cell belongs to its ends (n_end).

@@ -226,8 +226,8 @@ int tr_watch_blocking_closed(tr_watch_tx *tx, tr_time deadline)
 /* ---- changing the value by a function of it ---- */
 
 /*
- * Publishes @next if @now is still the newest. The caller has counts on both. Returns 1, 0: it is
- * not, -ENOMEM.
+ * Publishes @next if @now is still the newest. The caller has counts on both. Returns 1, 0: it
+ * is not, -ENOMEM.
  */
 static int publish_after(struct tri_watch *c, struct tri_snapshot *now, struct tri_snapshot *next)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * delayq.c - values in a timer wheel of their own. Entries lie in blocks that never move, each
- * twice as large as the one before; an entry's place is the lower half of its key, the number of
- * its life the upper half. A place whose lives are used up is not used again, so a stale key
+ * twice as large as the one before; an entry's place is the lower half of its key, the number
+ * of its life the upper half. A place whose lives are used up is not used again, so a stale key
  * never names another value.
  *
  *     free --insert--> in the wheel --its instant--> in expired --next--> free, a life later
@@ -10,10 +10,11 @@
  * Entries move to expired when somebody looks. lock protects everything; drops and wakes come
  * after it.
  *
- * No wake-up is lost: a waiter enrols under the lock and sleeps until due(), the first instant as
- * of then. Whoever makes due() earlier wakes all waiters, and so does who takes the last value, for
- * those who want to know of it; when due() becomes later they wake, look, and sleep again. So no waiter ever sleeps longer than until due(). Their wakees need no
- * protection (wakee.h).
+ * No wake-up is lost: a waiter enrols under the lock and sleeps until due(), the first instant
+ * as of then. Whoever makes due() earlier wakes all waiters, and so does who takes the last
+ * value, for those who want to know of it; when due() becomes later they wake, look, and sleep
+ * again. So no waiter ever sleeps longer than until due(). Their wakees need no protection
+ * (wakee.h).
  */
 #include "config.h"
 
@@ -179,7 +180,10 @@ static void wake_and_unlock(struct tri_delayq *q)
     tri_wakes_run(&wakes);
 }
 
-/* due() was @before, TR_NOW if it cannot be earlier now: wakes if it is, or if no value is left. */
+/*
+ * due() was @before, TR_NOW if it cannot be earlier now: wakes if it is, or if no value is
+ * left.
+ */
 static void unlock(struct tri_delayq *q, tr_time before)
 {
     if (due(q) < before || (q->n_live == 0 && q->n_waiting > 0))
@@ -188,7 +192,7 @@ static void unlock(struct tri_delayq *q, tr_time before)
         tri_lock_release(&q->lock);
 }
 
-/* ---- the arms; extra[0]: an empty queue is ready, too, and the result says what it was ---- */
+/* ---- the arms; extra[0]: an empty queue is ready, too, and the result says so ---- */
 
 static bool attempt(tr_arm *arm)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * future.c - the arm of something made outside of the library. Its poll function keeps the waker
- * and looks again in one step, so enroll needs no second look. A waker is a wakee, whose memory
- * stays one for ever (sched/wakee.h): it needs no counting.
+ * future.c - the arm of something made outside of the library. Its poll function keeps the
+ * waker and looks again in one step, so enroll needs no second look. A waker is a wakee, whose
+ * memory stays one for ever (sched/wakee.h): it needs no counting.
  */
 #include "config.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * group.c - see troupe/group.h. A member is found by its key when it is spawned or cancelled, and
- * by its task when that has ended: two chained tables, which only the owner touches. A member
- * holds its task's record, so no other task can have the same one. A result without a member is
- * that of one that was replaced.
+ * group.c - see troupe/group.h. A member is found by its key when it is spawned or cancelled,
+ * and by its task when that has ended: two chained tables, which only the owner touches. A
+ * member holds its task's record, so no other task can have the same one. A result without a
+ * member is that of one that was replaced.
  */
 #include "config.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * interval.c - an interval is the instant of its next tick. Nothing wakes for it: its arm is due
- * then (wait.h), and taking the tick moves it on.
+ * interval.c - an interval is the instant of its next tick. Nothing wakes for it: its arm is
+ * due then (wait.h), and taking the tick moves it on.
  */
 #include "config.h"
 
@@ -11,8 +11,10 @@
 
 #include "sched/wait.h"
 
-/* A tick that is this late, or a whole period, is a missed one to TR_MISSED_DELAY; less is the lateness
- * of every timer, and would add up. */
+/*
+ * A tick that is this late, or a whole period, is a missed one to TR_MISSED_DELAY; less is the
+ * lateness of every timer, and would add up.
+ */
 static const tr_time SLACK = TR_MS(5);
 
 static tr_time add(tr_time instant, tr_time span)

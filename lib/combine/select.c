@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * select.c - tr_select(): the loop of sched/wait.c over several arms. It attempts the arms from
- * one drawn anew each time, in rotation, enrols a waiter with each source, sleeps once, takes all waiters back, and attempts
- * again. A source may only wake a waiter that selects, never perform the operation for it, so
- * exactly one arm is consumed: by the one attempt that succeeds, in the task itself. After the
- * sleep it attempts before it takes the waiters back, so that one which had come to the head of
- * a line does not lose its place there.
+ * one drawn anew each time, in rotation, enrols a waiter with each source, sleeps once, takes
+ * all waiters back, and attempts again. A source may only wake a waiter that selects, never
+ * perform the operation for it, so exactly one arm is consumed: by the one attempt that
+ * succeeds, in the task itself. After the sleep it attempts before it takes the waiters back,
+ * so that one which had come to the head of a line does not lose its place there.
  *
  * No wake-up is lost: READY is taken away before the first waiter is enrolled, and each source
  * looks once more after enrolling (wait.h).

@@ -5,23 +5,24 @@
  *
  *     in a line   to be attempted by the next wait (the first line before the rest)
  *     armed       READY of its relay is away: a wake will push it to set->woken
- *     timed       armed, and due at some instant: in the list of deadlines; the park ends in time
- *                 for the first, which goes in line then
+ *     timed       armed, and due at some instant: in the list of deadlines; the park ends in
+ *                 time for the first, which goes in line then
  *     off         disabled, or a deadline that was told
  *
- *        in a line --cannot be done now--> armed --its source changes--> in woken --taken--> in a line
+ *     in a line --cannot be done--> armed --its source changes--> in woken --taken--> in a line
  *
  * and enrolled while its waiter may be with the source: from then until it is attempted with
  * success or enrolled anew, so that one that has come to the head of a line keeps its place.
  *
- * No wake-up is lost: a waker pushes the member (seq_cst), then loads the owner's wakee and wakes
- * it; the owner stores its wakee (seq_cst), having prepared to park, and then looks at woken
- * (seq_cst). In their one order either the owner sees the member, or the waker sees the owner.
+ * No wake-up is lost: a waker pushes the member (seq_cst), then loads the owner's wakee and
+ * wakes it; the owner stores its wakee (seq_cst), having prepared to park, and then looks at
+ * woken (seq_cst). In their one order either the owner sees the member, or the waker sees the
+ * owner.
  *
- * Memory: a source may wake late, so members lie in a slab for ever, and free ones have READY on,
- * where a wake ends. Who turned READY on pushes soon after: a member that is removed in between
- * is freed when its push has come. A waker's last touch is set->owner: sets lie in a slab, too,
- * and who finds a later owner there wakes him for nothing.
+ * Memory: a source may wake late, so members lie in a slab for ever, and free ones have READY
+ * on, where a wake ends. Who turned READY on pushes soon after: a member that is removed in
+ * between is freed when its push has come. A waker's last touch is set->owner: sets lie in a
+ * slab, too, and who finds a later owner there wakes him for nothing.
  */
 #include "config.h"
 
@@ -256,8 +257,8 @@ static bool keeps_place(struct member *m)
 }
 
 /*
- * Registers @m, which is in a line and cannot be performed now. Returns false if it may be after
- * all; true: it has left the line.
+ * Registers @m, which is in a line and cannot be performed now. Returns false if it may be
+ * after all; true: it has left the line.
  */
 static bool settle(struct tri_select_set *set, struct member *m)
 {

@@ -6,8 +6,8 @@
 #include "io/sock.h"
 
 /*
- * Waits for a connection and opens @spare, a record of tri_sock_new(), around it. That it is made
- * before leaves the connection in the queue when there is no memory.
+ * Waits for a connection and opens @spare, a record of tri_sock_new(), around it. That it is
+ * made before leaves the connection in the queue when there is no memory.
  * Returns: 0.  -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM: the connection still waits.  -EBADF: closed
  * meanwhile; or as every wait.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * arm.c - readiness as arms of tr_select(). They enter their side while they look and while they
- * wait, so that a second reader is told -EBUSY here too: as the result of a ready arm.
+ * arm.c - readiness as arms of tr_select(). They enter their side while they look and while
+ * they wait, so that a second reader is told -EBUSY here too: as the result of a ready arm.
  */
 #include "config.h"
 

@@ -3,10 +3,10 @@
  * gate.h - acceptors that may not accept now wait here until a socket of this process closes:
  * because there was no descriptor or memory for one more, or because their quota is used up.
  *
- * No wake-up is lost: the acceptor enters (n_inside grows) and then looks at its condition: tries
- * the accept again, or reads its quota. Closing first changes the condition and then looks at
- * n_inside. All four are seq_cst, or system calls beside a seq_cst step: one sees the other.
- * While nobody is inside, which is nearly always, a close pays one atomic step.
+ * No wake-up is lost: the acceptor enters (n_inside grows) and then looks at its condition:
+ * tries the accept again, or reads its quota. Closing first changes the condition and then
+ * looks at n_inside. All four are seq_cst, or system calls beside a seq_cst step: one sees the
+ * other. While nobody is inside, which is nearly always, a close pays one atomic step.
  */
 #ifndef TRI_IO_GATE_H
 #define TRI_IO_GATE_H

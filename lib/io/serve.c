@@ -8,13 +8,13 @@
  *               this process closes; the episode ends when the queue was found empty
  *     fn     starts the work; spawns go to the least busy worker
  *
- * The drain. A client whose connection is in the queue has connected; closing the listener would
- * reset it, with the request it has sent already. So first new handshakes are turned away, by a
- * filter in the kernel that drops their first packet (the client's kernel sends it again, and
- * then finds the port closed); then everything in the queue is taken and served like the others,
- * as far as descriptors and max_open allow; then the listener closes. What is left is a handshake
- * whose last packet is under way in this very moment: it is refused by a reset. A listener that
- * was adopted gets no filter: it may live on in the process that gave it to us.
+ * The drain. A client whose connection is in the queue has connected; closing the listener
+ * would reset it, with the request it has sent already. So first new handshakes are turned
+ * away, by a filter in the kernel that drops their first packet (the client's kernel sends it
+ * again, and then finds the port closed); then everything in the queue is taken and served like
+ * the others, as far as descriptors and max_open allow; then the listener closes. What is left
+ * is a handshake whose last packet is under way in this very moment: it is refused by a reset.
+ * A listener that was adopted gets no filter: it may live on in the process that gave it to us.
  */
 #include "config.h"
 

@@ -291,7 +291,9 @@ void tri_sock_leave(struct tri_sock *k, unsigned side)
         destroy(k);
 }
 
-/* Somebody is inside: makes the call return. It still holds the object, and so do we no more. */
+/*
+ * Somebody is inside: makes the call return. It still holds the object, and so do we no more.
+ */
 static void expel(struct tri_sock *k, unsigned hold)
 {
     if (k->kind == TRI_SOCK_CUSTOM) {
@@ -305,8 +307,9 @@ static void expel(struct tri_sock *k, unsigned hold)
 }
 
 /*
- * In a forked child: the descriptor is its own copy, but unread input and the connection are the
- * parent's, and locks may be held by threads that are no more. The record goes with the process.
+ * In a forked child: the descriptor is its own copy, but unread input and the connection are
+ * the parent's, and locks may be held by threads that are no more. The record goes with the
+ * process.
  */
 static void close_copy(struct tri_sock *k)
 {

@@ -9,9 +9,9 @@
  *     CLOSED   it was closed; set once
  *
  * Who finds its own bit set gets -EBUSY, who finds CLOSED -EBADF. What is used on one side (the
- * line buffer, side.seen) belongs to the holder of that side's bit. The last one out, tr_sock_close()
- * itself if nobody is inside, destroys the object: only then is the descriptor closed, so its
- * number cannot become another file's under a call that is under way.
+ * line buffer, side.seen) belongs to the holder of that side's bit. The last one out,
+ * tr_sock_close() itself if nobody is inside, destroys the object: only then is the descriptor
+ * closed, so its number cannot become another file's under a call that is under way.
  *
  * Records come from a slab that is never given back (readiness.h says why), in state CLOSED.
  */
@@ -70,7 +70,9 @@ struct tri_sock *tri_sock_new(void);
 void tri_sock_open(struct tri_sock *k, enum tri_sock_kind kind, struct tri_backend *b, int fd);
 void tri_sock_free(struct tri_sock *k);
 
-/* tri_sock_new() and tri_sock_open(); closes @fd if there is no memory. Returns 0 or -ENOMEM. */
+/*
+ * tri_sock_new() and tri_sock_open(); closes @fd if there is no memory. Returns 0 or -ENOMEM.
+ */
 int tri_sock_wrap(enum tri_sock_kind kind, struct tri_backend *b, int fd, tr_sock *ret_sock);
 
 /*

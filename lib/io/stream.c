@@ -81,7 +81,9 @@ static bool read_attempt(tr_arm *arm)
     return t->done != -EAGAIN;
 }
 
-/* Advances; true when all is written. One system call: a part means that the rest would block. */
+/*
+ * Advances; true when all is written. One system call: a part means that the rest would block.
+ */
 static bool write_attempt(tr_arm *arm)
 {
     struct transfer *t = arm->source;

@@ -116,8 +116,8 @@ static void take_wake(struct tri_poller *p)
 
 /*
  * epoll_wait with a limit in ns, -1: none. In a kernel before 5.11: rounded up to ms. So it is
- * under ThreadSanitizer, which holds signals back from a thread in a system call that it does not
- * know.
+ * under ThreadSanitizer, which holds signals back from a thread in a system call that it does
+ * not know.
  */
 static int wait_for(struct tri_poller *p, int max, tr_time span)
 {

@@ -97,8 +97,8 @@ void tri_fd_rouse(struct tri_fd *f)
 }
 
 /*
- * Registers @f with this worker, unless a worker of the same runtime has done so or is about to:
- * the other side's user then gets the events that follow that registration too.
+ * Registers @f with this worker, unless a worker of the same runtime has done so or is about
+ * to: the other side's user then gets the events that follow that registration too.
  */
 static int go_home(struct tri_fd *f)
 {
@@ -142,7 +142,9 @@ bool tri_fd_enroll(struct tri_fd *f, enum tri_fd_dir dir, struct tri_wakee *w)
 
 void tri_fd_withdraw(struct tri_fd *f, enum tri_fd_dir dir)
 {
-    /* relaxed: an event that has taken it wakes us for nothing, one that comes later need not. */
+    /*
+     * relaxed: an event that has taken it wakes us for nothing, one that comes later need not.
+     */
     atomic_store_explicit(&f->side[dir].waiter, NULL, memory_order_relaxed);
 }
 

@@ -2,8 +2,8 @@
 /*
  * readiness.h - what is known of a descriptor's readiness, and who waits for it.
  *
- * A descriptor has two sides, and each side one user at a time (the caller sees to that: -EBUSY).
- * Everything is tried first, and waits only after the kernel has said "would block":
+ * A descriptor has two sides, and each side one user at a time (the caller sees to that:
+ * -EBUSY). Everything is tried first, and waits only after the kernel has said "would block":
  *
  *     look    s = the number of events so far
  *     try     the system call; would block, or a stream gave less than was asked: say so with s
@@ -13,12 +13,12 @@
  * between look and wait has moved the number, and the next attempt is made. (FD-1, FD-2)
  *
  * No wake-up is lost: the user publishes its wakee and then looks at the number; an event moves
- * the number and then looks for a wakee. Both steps of both are seq_cst, so at least one of them
- * sees the other's.
+ * the number and then looks for a wakee. Both steps of both are seq_cst, so at least one of
+ * them sees the other's.
  *
- * Registration: once, for both sides, edge-triggered, with the poller of the worker on which the
- * first attempt blocked. It reports what is ready at that moment, so nothing that came between
- * the attempt and the registration is missed. A descriptor that outlives its runtime is
+ * Registration: once, for both sides, edge-triggered, with the poller of the worker on which
+ * the first attempt blocked. It reports what is ready at that moment, so nothing that came
+ * between the attempt and the registration is missed. A descriptor that outlives its runtime is
  * registered anew by the first waiter in the next one.
  *
  * Memory: a struct tri_fd lies in memory that holds a struct tri_fd for ever (a slab that is
@@ -114,8 +114,8 @@ static inline int tri_fd_take_error(struct tri_fd *f, enum tri_fd_dir dir)
 }
 
 /*
- * Registers @w to be woken when the side may be tried again, and the descriptor if it is not yet.
- * False: it may be tried now (also because the registration failed: tri_fd_take_error()).
+ * Registers @w to be woken when the side may be tried again, and the descriptor if it is not
+ * yet. False: it may be tried now (also because the registration failed: tri_fd_take_error()).
  * Callers: tasks, for a side they use.
  */
 bool tri_fd_enroll(struct tri_fd *f, enum tri_fd_dir dir, struct tri_wakee *w);

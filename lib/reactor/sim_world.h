@@ -8,8 +8,8 @@
  *       +------ arriving: streams to which something is on its way, due at an instant each
  *
  * What one end sends is in the other end's rx at once, but counts as arrived (n_seen, fin_seen)
- * only when it is due. So after a short read an edge follows, as with the kernel, unless the end has been
- * reported (EPOLLRDHUP).
+ * only when it is due. So after a short read an edge follows, as with the kernel, unless the
+ * end has been reported (EPOLLRDHUP).
  */
 #ifndef TRI_REACTOR_SIM_WORLD_H
 #define TRI_REACTOR_SIM_WORLD_H

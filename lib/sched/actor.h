@@ -12,9 +12,9 @@
  *                       or the overflow list
  *   scope, ...          spawn, before the actor is queued; constant while it lives
  *   older, younger      under scope->lock
- *   home                the worker that may run it: spawn, and then only the worker that takes it
- *                       from a queue; read by a waker after it turned READY on (the actor is then
- *                       in no queue, so nobody writes it)
+ *   home                the worker that may run it: spawn, and then only the worker that takes
+ *                       it from a queue; read by a waker after it turned READY on (the actor is
+ *                       then in no queue, so nobody writes it)
  */
 #ifndef TRI_SCHED_ACTOR_H
 #define TRI_SCHED_ACTOR_H
@@ -67,16 +67,20 @@ struct tri_task {
     bool spread;                         /* counted in its home's n_spread; constant */
     bool movable;                        /* constant */
     bool vital;                          /* constant */
-    bool untold;                         /* failed, and nobody knows: before ENDED, then its joiner */
+    bool untold;                         /* failed, and nobody knows: before ENDED, then its
+                                          * joiner */
     bool handled;                        /* a handle is open, which may join */
     bool uncounted;                      /* in no list of children: a root task; constant */
-    _Alignas(16) char arg[TRI_ARG_INLINE]; /* the argument, or a pointer to it if it is larger */
+    _Alignas(16) char arg[TRI_ARG_INLINE]; /* the argument, or a pointer to it if it is
+                                            * larger */
 };
 _Static_assert(sizeof(struct tri_task) <= 160, "an unstarted task costs its record");
 
 #define TRI_TASK_ENDED ((struct tri_wakee *)1)
 
-/* At the top of the stack of a started task; touched by its home worker only, but for reports. */
+/*
+ * At the top of the stack of a started task; touched by its home worker only, but for reports.
+ */
 struct tri_frame {
     struct tri_context ctx;
     struct tri_task *task;
@@ -108,8 +112,8 @@ static inline struct tri_actor *tri_actor_of(struct tri_wakee *w)
 }
 
 /*
- * Its number for ever: generation, then the bits of a handler's slab (TRI_SPACE_SHIFT), then its
- * place there. The caller holds the actor alive.
+ * Its number for ever: generation, then the bits of a handler's slab (TRI_SPACE_SHIFT), then
+ * its place there. The caller holds the actor alive.
  */
 tr_id tri_actor_id(const struct tri_actor *a);
 

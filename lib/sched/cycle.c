@@ -38,7 +38,9 @@ void tri_served_by(struct tri_served *s, struct tri_gate *g)
     atomic_store_explicit(&s->life,
                           atomic_load_explicit(&g->edge.life, memory_order_relaxed),
                           memory_order_release);
-    /* release: life, and the name; pairs with step(). seq_cst, or the barrier: see the header. */
+    /*
+     * release: life, and the name; pairs with step(). seq_cst, or the barrier: see the header.
+     */
     atomic_store_explicit(&s->by, g, memory_order_seq_cst);
     if (!s->is_fenced)
         tri_membarrier();
@@ -102,6 +104,7 @@ static size_t append(char text[TRI_CYCLE_TEXT], size_t len, const char *before,
     uint64_t words[TRI_GATE_NAME];
     char name[NAME_BYTES];
 
+    /* relaxed: the owner waits with us in the circle; else the name is a late one. */
     for (int i = 0; i < TRI_GATE_NAME; i++)
         words[i] = atomic_load_explicit(&g->edge.name[i], memory_order_relaxed);
     memcpy(name, words, NAME_BYTES);
@@ -126,8 +129,10 @@ static void describe(struct tri_gate *self, char text[TRI_CYCLE_TEXT])
 
 bool tri_cycle_is_closed(struct tri_gate *g, char ret_text[TRI_CYCLE_TEXT])
 {
-    /* relaxed: only the owner writes it. seq_cst: our edge, before the others' are looked at; pairs
-     * with step(). */
+    /*
+     * relaxed: only the owner writes it. seq_cst: our edge, before the others' are looked at;
+     * pairs with step().
+     */
     (void)atomic_exchange_explicit(&g->edge.turn,
                                    atomic_load_explicit(&g->edge.turn, memory_order_relaxed),
                                    memory_order_seq_cst);

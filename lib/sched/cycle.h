@@ -1,26 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cycle.h - askers that would wait for each other in a circle. It is known for whom an asker waits
- * where one task or thread has promised to answer itself whatever is asked over a channel.
+ * cycle.h - askers that would wait for each other in a circle. It is known for whom an asker
+ * waits where one task or thread has promised to answer itself whatever is asked over a
+ * channel.
  *
  *     gate of an asker --edge.to--> the channel's struct tri_served --by--> gate of who answers
  *
- * The owner of a gate (gate.h) waits along its edge while turn is odd and the gate is OPEN: it is
- * opened before the wait begins, and ends to be OPEN with the answer. The life of an edge changes
- * when its owner ends: a promise to answer is void then. Gates and tri_served are memory for ever,
- * so a walk along the edges may be late.
+ * The owner of a gate (gate.h) waits along its edge while turn is odd and the gate is OPEN: it
+ * is opened before the wait begins, and ends to be OPEN with the answer. The life of an edge
+ * changes when its owner ends: a promise to answer is void then. Gates and tri_served are
+ * memory for ever, so a walk along the edges may be late.
  *
- * No circle goes unseen. Who asks publishes his edge and then looks: if nobody has promised yet he
- * leaves it at that, else he walks along the others' edges, the two in the one order of all seq_cst
- * operations. So the last one who publishes and walks finds all edges of those who walked before.
- * An edge of one who did not walk stood before he saw no promise; whoever gave it later called
- * membarrier(2) between that and anything he asks, so that edge is seen, too. Two that publish at
- * the same time may both see the circle, and both turn back.
+ * No circle goes unseen. Who asks publishes his edge and then looks: if nobody has promised yet
+ * he leaves it at that, else he walks along the others' edges, the two in the one order of all
+ * seq_cst operations. So the last one who publishes and walks finds all edges of those who
+ * walked before. An edge of one who did not walk stood before he saw no promise; whoever gave
+ * it later called membarrier(2) between that and anything he asks, so that edge is seen, too.
+ * Two that publish at the same time may both see the circle, and both turn back.
  *
- * No circle is seen that is none: the edges are walked twice, and a step of the second walk reads
- * what was written before anything that the first walk read. So an edge with the same turn in
- * both, and OPEN in both, stood all the while, and between the two walks they all stood at once.
- * The members of a standing circle wait for each other: none moves on before one gives up.
+ * No circle is seen that is none: the edges are walked twice, and a step of the second walk
+ * reads what was written before anything that the first walk read. So an edge with the same
+ * turn in both, and OPEN in both, stood all the while, and between the two walks they all stood
+ * at once. The members of a standing circle wait for each other: none moves on before one gives
+ * up.
  */
 #ifndef TRI_SCHED_CYCLE_H
 #define TRI_SCHED_CYCLE_H
@@ -54,8 +56,8 @@ void tri_cycle_retire(struct tri_gate *g);
 void tri_served_by(struct tri_served *s, struct tri_gate *g);
 
 /*
- * The owner of @g, which is OPEN, is about to wait for an answer over the channel of @s; he ends
- * that by tri_cycle_leave(). Returns true if he has to ask tri_cycle_is_closed() first.
+ * The owner of @g, which is OPEN, is about to wait for an answer over the channel of @s; he
+ * ends that by tri_cycle_leave(). Returns true if he has to ask tri_cycle_is_closed() first.
  */
 static inline bool tri_cycle_begin(struct tri_gate *g, struct tri_served *s)
 {

@@ -12,8 +12,8 @@
  *
  * steal_many goes with push and steal, and excludes take: see there.
  *
- * D. Chase, Y. Lev, "Dynamic circular work-stealing deque", 2005, with the orders of N. M. Le et
- * al., "Correct and efficient work-stealing for weak memory models", 2013. push and take are
+ * D. Chase, Y. Lev, "Dynamic circular work-stealing deque", 2005, with the orders of N. M. Le
+ * et al., "Correct and efficient work-stealing for weak memory models", 2013. push and take are
  * wait-free but for growth, steal is lock-free. A full array is replaced by one of twice its
  * size; thieves may still be reading the old ones, so these are kept until the deque ends: they
  * add up to less than the array in use.
@@ -64,7 +64,9 @@ static inline void tri_deque_push(struct tri_deque *d, struct tri_actor *a)
 
     /* relaxed: published by the store of bottom. */
     atomic_store_explicit(&array->slot[(size_t)b & array->mask], a, memory_order_relaxed);
-    /* release: the slot and the actor; pairs with the acquire of bottom in tri_deque_steal(). */
+    /*
+     * release: the slot and the actor; pairs with the acquire of bottom in tri_deque_steal().
+     */
     atomic_store_explicit(&d->bottom, b + 1, memory_order_release);
 }
 

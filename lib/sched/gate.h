@@ -10,17 +10,17 @@
  *     OPEN, ANSWERED, DROPPED   --the asker shuts it-->     SHUT, with the next serial
  *
  * All are steps on one word, which holds the serial too. In WRITING the frame belongs to the
- * replier: an asker whose time is over meanwhile waits for him to leave, which takes the copy of
- * one message (256 bytes at most) and no wait. So he either finds the answer complete or shuts
- * the gate before anybody entered; who comes afterwards is refused by the serial.
+ * replier: an asker whose time is over meanwhile waits for him to leave, which takes the copy
+ * of one message (256 bytes at most) and no wait. So he either finds the answer complete or
+ * shuts the gate before anybody entered; who comes afterwards is refused by the serial.
  *
  * No wake-up is lost: the replier changes the word and then wakes; the asker prepares to sleep
  * and then looks at the word (wakee.h). The wakee is read in WRITING, and wakees live for ever;
  * the gate is not touched after that. An asker who wants another wakee says so while OPEN, and
  * steps on the word afterwards: either that fails, or who enters later sees it.
  *
- * Gates: a task gets one at its first question and gives it back when it ends; a thread's is part
- * of its parker; a question that is an arm of a select has one of its own.
+ * Gates: a task gets one at its first question and gives it back when it ends; a thread's is
+ * part of its parker; a question that is an arm of a select has one of its own.
  */
 #ifndef TRI_SCHED_GATE_H
 #define TRI_SCHED_GATE_H
@@ -49,15 +49,16 @@ enum { TRI_GATE_NAME = 3 };
 /* For whom the owner of a gate waits; see cycle.h. */
 struct tri_edge {
     _Atomic uint64_t life;      /* +1 when the owner ends; the gate may get another one then */
-    _Atomic uint64_t turn;      /* +1 when a wait begins that is known to be for somebody, and at
-                                 * its end: odd within it */
+    _Atomic uint64_t turn;      /* +1 when a wait begins that is known to be for somebody, and
+                                 * at its end: odd within it */
     struct tri_served *_Atomic to; /* for whoever answers there */
     _Atomic uint64_t name[TRI_GATE_NAME]; /* the owner's, cut; in words, for late readers */
 };
 
 struct tri_gate {
     _Atomic uint64_t word; /* serial << SHIFT | state */
-    void *value;           /* where the answer goes; the asker's until OPEN, then the replier's */
+    void *value;           /* where the answer goes; the asker's until OPEN, then the
+                            * replier's */
     struct tri_wakee *_Atomic wakee; /* the asker; written by him while SHUT or OPEN */
     struct tri_gate *next; /* in the list of free ones */
     struct tri_edge edge;
@@ -65,7 +66,9 @@ struct tri_gate {
 
 struct tri_task;
 
-/* The gate of the running task @self, or with NULL that of the calling thread. NULL: no memory. */
+/*
+ * The gate of the running task @self, or with NULL that of the calling thread. NULL: no memory.
+ */
 struct tri_gate *tri_gate_mine(struct tri_task *self);
 
 /* A gate that is nobody's, whose asker is @w. NULL: no memory. */
@@ -122,7 +125,9 @@ enum tri_gate_state tri_gate_shut(struct tri_gate *g);
 
 /* ---- the replier ---- */
 
-/* Returns where to write, to be followed by tri_gate_leave() soon; NULL: nobody waits any more. */
+/*
+ * Returns where to write, to be followed by tri_gate_leave() soon; NULL: nobody waits any more.
+ */
 static inline void *tri_gate_enter(struct tri_gate *g, uint64_t serial)
 {
     uint64_t word = tri_gate_word(serial, TRI_GATE_OPEN);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* gate_pool.c - where gates come from, and what is known of channels: used again, and never freed. */
+/*
+ * gate_pool.c - where gates come from, and what is known of channels: used again, and never
+ * freed.
+ */
 #include "config.h"
 
 #include "base/lock.h"

@@ -190,8 +190,10 @@ static bool spin(struct tri_worker *w)
 
 void tri_idle_awake(struct tri_worker *w)
 {
-    /* seq_cst: after the sleep mark has gone, or tid was set; the conductor sets unwatched and then
-     * looks for both once more. One of the two sees the other. */
+    /*
+     * seq_cst: after the sleep mark has gone, or tid was set; the conductor sets unwatched and
+     * then looks for both once more. One of the two sees the other.
+     */
     if (tri_unlikely(atomic_load(&w->rt->unwatched)) &&
         atomic_exchange_explicit(&w->rt->unwatched, false, memory_order_relaxed))
         tri_runtime_kick(w->rt);
@@ -203,7 +205,9 @@ void tri_idle_awake(struct tri_worker *w)
  */
 static bool is_wanted(struct tri_runtime *rt)
 {
-    /* seq_cst: after the mark; pairs with the exchange before the look at it, tri_idle_watch(). */
+    /*
+     * seq_cst: after the mark; pairs with the exchange before the look at it, tri_idle_watch().
+     */
     return atomic_load(&rt->watching);
 }
 

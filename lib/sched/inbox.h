@@ -9,8 +9,8 @@
  *     list  --raid-->  EMPTY                         another worker, if this one is stuck
  *     ASLEEP  --rouse-->  EMPTY                      who did it wakes the worker
  *
- * No wake-up is lost: sleeping and pushing are atomic steps on one word. Either the worker finds
- * the word changed and does not sleep, or the pusher finds ASLEEP and wakes it.
+ * No wake-up is lost: sleeping and pushing are atomic steps on one word. Either the worker
+ * finds the word changed and does not sleep, or the pusher finds ASLEEP and wakes it.
  *
  *             push        take         sleep        rouse, raid
  *     push    any number  any          any          any
@@ -33,7 +33,8 @@ struct tri_inbox {
 #define TRI_INBOX_ASLEEP ((struct tri_actor *)1)
 
 /*
- * Pushes the actors from @first to @last, in that order; each but @first links to the one before.
+ * Pushes the actors from @first to @last, in that order; each but @first links to the one
+ * before.
  * Returns true if the worker slept: the caller wakes it.
  */
 static inline bool tri_inbox_push_chain(struct tri_inbox *b, struct tri_actor *first,
@@ -81,7 +82,9 @@ static inline struct tri_actor *tri_inbox_in_order(struct tri_actor *last)
 static inline struct tri_actor *tri_inbox_take(struct tri_inbox *b)
 {
     /* acquire: the links and the actors; pairs with tri_inbox_push(). */
-    /* seq_cst: also a store that must precede the look at rt->unwatched after a sleep (idle.c). */
+    /*
+     * seq_cst: also a store that must precede the look at rt->unwatched after a sleep (idle.c).
+     */
     struct tri_actor *a = atomic_exchange(&b->top, TRI_INBOX_EMPTY);
 
     return a == TRI_INBOX_ASLEEP ? NULL : tri_inbox_in_order(a);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * local.c - see troupe/local.h. The scopes that one is in are a list, innermost first: of a task
- * in its frame, of a handler in its worker (it leaves before it returns), of a thread in the thread.
+ * local.c - see troupe/local.h. The scopes that one is in are a list, innermost first: of a
+ * task in its frame, of a handler in its worker (it leaves before it returns), of a thread in
+ * the thread.
  */
 #include "config.h"
 

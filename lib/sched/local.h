@@ -8,8 +8,8 @@
 struct tri_local;
 
 /*
- * A function has returned and its frame is gone: those of its scopes, from *@head on, that do not
- * lie in the @size bytes at @kept, are told and end here.
+ * A function has returned and its frame is gone: those of its scopes, from *@head on, that do
+ * not lie in the @size bytes at @kept, are told and end here.
  */
 void tri_local_returned(struct tri_local **head, const void *kept, size_t size);
 

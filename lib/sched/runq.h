@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * runq.h - a worker's own run queue: first in, first out, in a ring that only its owner touches.
- * Room is reserved when a task that stays on its worker starts, and when a handler is pinned, so
- * that a push cannot fail: each of those who may be in it, is in it once at most.
+ * runq.h - a worker's own run queue: first in, first out, in a ring that only its owner
+ * touches. Room is reserved when a task that stays on its worker starts, and when a handler is
+ * pinned, so that a push cannot fail: each of those who may be in it, is in it once at most.
  */
 #ifndef TRI_SCHED_RUNQ_H
 #define TRI_SCHED_RUNQ_H

@@ -40,7 +40,8 @@ struct tri_runtime {
     bool spins;                      /* a worker may spin before it sleeps: several CPUs */
     bool deadlocked;                 /* virtual time: told so once; the only worker's */
 
-    _Atomic uint64_t serial;  /* 0 until lib/reactor/readiness.c first asks; then for ever its own */
+    _Atomic uint64_t serial;  /* 0 until lib/reactor/readiness.c first asks; then for ever its
+                               * own */
     atomic_uint n_started;    /* workers whose thread runs; grows under start_lock */
     atomic_bool watching;     /* some worker looks for backlog, or is about to */
     atomic_bool stopping;     /* set once: workers leave their loops */
@@ -48,9 +49,11 @@ struct tri_runtime {
     atomic_uint n_pushing;    /* foreign threads in the middle of a wake: see worker.c */
     struct tri_lock start_lock; /* starting threads; nothing is taken inside */
 
-    void (*_Atomic watch)(struct tri_runtime *rt); /* starts the conductor; NULL: done. idle.h */
+    void (*_Atomic watch)(struct tri_runtime *rt); /* starts the conductor; NULL: done.
+                                                    * idle.h */
     atomic_uint kicks;        /* the conductor sleeps on it; anybody adds */
-    atomic_bool unwatched;    /* every worker slept, and so does the conductor: who wakes kicks */
+    atomic_bool unwatched;    /* every worker slept, and so does the conductor: who wakes
+                               * kicks */
 };
 
 /* This process was forked from one in which a runtime ran: nothing of it works here. */

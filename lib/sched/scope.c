@@ -314,8 +314,8 @@ static void tell_children(struct tri_scope *s, void *arg)
 }
 
 /*
- * Visits @top and every scope below it. Goes down holding the locks of the path, so that no scope
- * on it can leave; each lock is taken under its parent's.
+ * Visits @top and every scope below it. Goes down holding the locks of the path, so that no
+ * scope on it can leave; each lock is taken under its parent's.
  */
 void tri_scope_each(struct tri_scope *top, void (*visit)(struct tri_scope *s, void *arg),
                     void *arg)

@@ -37,11 +37,14 @@ struct tri_scope {
     size_t max_children;        /* constant; 0: no limit */
     struct tri_actor *kept, *last_kept; /* ended tasks, each held, linked by younger */
     size_t n_kept;
-    struct tri_timer timer;     /* of the deadline, in the wheel of owner's worker; its thread's */
+    struct tri_timer timer;     /* of the deadline, in the wheel of owner's worker; its
+                                 * thread's */
     bool overdue;               /* the deadline has passed */
 };
 
-/* What an owner waits for: no child is left, a result is kept (or none will be), there is room. */
+/*
+ * What an owner waits for: no child is left, a result is kept (or none will be), there is room.
+ */
 enum {
     TRI_WANT_EMPTY = 1u << 0,
     TRI_WANT_RESULT = 1u << 1,
@@ -78,12 +81,15 @@ unsigned tri_scope_ready(const struct tri_scope *s);
 struct tri_task *tri_scope_unkeep(struct tri_scope *s);
 
 /*
- * Takes the result that was kept first.  1: *@ret_task, whose reference is yours.  0: no child is
- * left.  -EAGAIN.
+ * Takes the result that was kept first.  1: *@ret_task, whose reference is yours.  0: no child
+ * is left.  -EAGAIN.
  */
 int tri_scope_take(struct tri_scope *s, struct tri_task **ret_task);
 
-/* Of an arm whose source is a scope and whose extra[0] is of TRI_WANT_...; for struct tri_arm_ops. */
+/*
+ * Of an arm whose source is a scope and whose extra[0] is of TRI_WANT_...; for struct
+ * tri_arm_ops.
+ */
 bool tri_scope_enroll(tr_arm *arm, struct tri_waiter *w);
 bool tri_scope_withdraw(tr_arm *arm, struct tri_waiter *w);
 
@@ -106,14 +112,18 @@ void tri_scope_drain(struct tri_scope *s);
 void tri_scope_cancel(struct tri_scope *s);
 
 /*
- * Calls @visit for @top and every scope below it, with its lock held and those above it. While a
- * task is in such a list its stack stays: a task leaves the list before its stack is given away.
- * So @visit may look at t->frame and what it waits for, by atomic loads; it takes no lock.
+ * Calls @visit for @top and every scope below it, with its lock held and those above it. While
+ * a task is in such a list its stack stays: a task leaves the list before its stack is given
+ * away. So @visit may look at t->frame and what it waits for, by atomic loads; it takes no
+ * lock.
  */
 void tri_scope_each(struct tri_scope *top, void (*visit)(struct tri_scope *s, void *arg),
                     void *arg);
 
-/* Tells the hook of the failure of @a: what it is, how it failed, why, and where it was spawned. */
+/*
+ * Tells the hook of the failure of @a: what it is, how it failed, why, and where it was
+ * spawned.
+ */
 void tri_scope_tell_failure(const struct tri_actor *a, const char *how, int result);
 
 /* Cancels one actor, alive or not; its record must be held. */

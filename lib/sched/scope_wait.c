@@ -4,8 +4,8 @@
  * whose result is kept, that there is room for one more.
  *
  * No wake-up is lost: the look and the registration are one step under the scope's lock, and so
- * are the end of a child and the look for a registration (tri_scope_remove). Only the owner waits,
- * so one wakee and a set of reasons are enough, also for several arms of one select.
+ * are the end of a child and the look for a registration (tri_scope_remove). Only the owner
+ * waits, so one wakee and a set of reasons are enough, also for several arms of one select.
  */
 #include "config.h"
 
@@ -203,7 +203,8 @@ int tr_scope_drain(tr_scope *s, tr_time deadline)
     r = tri_wait(&arm, deadline & ~TR_DRAIN_BIT);
     if (r < 0) {
         tri_scope_cancel(s->impl);
-        tri_scope_join_regardless(s); /* a failure stays for a later join, or for the hook at the end */
+        tri_scope_join_regardless(s); /* a failure stays for a later join, or for the hook at
+                                       * the end */
         return r;
     }
     return tri_scope_outcome(s->impl);

@@ -2,8 +2,8 @@
 /*
  * steal.h - what an idle worker takes from the others, and when.
  *
- * An actor may be stolen if it was in its queue at two looks of the thief, a nap apart: what its
- * own worker runs sooner stays there. Then
+ * An actor may be stolen if it was in its queue at two looks of the thief, a nap apart: what
+ * its own worker runs sooner stays there. Then
  *
  *   handlers, movable tasks   half of them, at once: they may go back the same way
  *   unstarted tasks           for life, so with more care: if nobody has come to the oldest, or

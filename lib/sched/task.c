@@ -8,9 +8,10 @@
  *               next unstarted task or back to the cache
  *     the last handle closes --> the record is free
  *
- * n_ref counts the execution, the handles and the aborters; whoever takes it to 0 frees the record. The end is
- * published by one exchange of joiner, which also tells who waits: a joiner puts itself there by
- * compare-and-swap and is woken, or finds TRI_TASK_ENDED; so no end is missed.
+ * n_ref counts the execution, the handles and the aborters; whoever takes it to 0 frees the
+ * record. The end is published by one exchange of joiner, which also tells who waits: a joiner
+ * puts itself there by compare-and-swap and is woken, or finds TRI_TASK_ENDED; so no end is
+ * missed.
  */
 #include "config.h"
 
@@ -30,7 +31,8 @@
 
 struct tri_slab tri_tasks; /* not static: debuggers walk it (tools/gdb) */
 static struct tri_lock setup_lock;   /* until the slab is made; nothing is taken inside */
-static struct tri_lock foreign_lock; /* protects foreign; nothing is taken inside but the slab */
+static struct tri_lock foreign_lock; /* protects foreign; nothing is taken inside but the
+                                      * slab */
 static struct tri_slab_cache foreign;
 
 int tri_task_setup(void)
@@ -263,10 +265,10 @@ static char *append_number(char *at, const char *end, unsigned n)
 }
 
 /*
- * The frame on the stack below @top: not at the same place in each. All tops are page-aligned, so
- * that the same lines of a thousand parked tasks would share a few sets of the caches; a colour,
- * which no stride between stacks can undo, spreads them over sixteen times as many. It costs up
- * to 960 bytes of a page that is touched anyway.
+ * The frame on the stack below @top: not at the same place in each. All tops are page-aligned,
+ * so that the same lines of a thousand parked tasks would share a few sets of the caches; a
+ * colour, which no stride between stacks can undo, spreads them over sixteen times as many. It
+ * costs up to 960 bytes of a page that is touched anyway.
  */
 static struct tri_frame *frame_below(void *top)
 {
@@ -318,7 +320,9 @@ static bool is_cancelled(struct tri_task *t)
     return atomic_load_explicit(&t->a.wakee.word, memory_order_relaxed) & TRI_CANCEL;
 }
 
-/* A place in own is for those who stay: a movable task may end on a worker that gave it none. */
+/*
+ * A place in own is for those who stay: a movable task may end on a worker that gave it none.
+ */
 static int place_reserve(struct tri_worker *w, bool movable)
 {
     return movable ? 0 : tri_runq_reserve(&w->own);

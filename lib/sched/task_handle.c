@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* task_handle.c - handles on tasks, and waiting for the end of one; see task.c for how it is published. */
+/*
+ * task_handle.c - handles on tasks, and waiting for the end of one; see task.c for how it is
+ * published.
+ */
 #include "config.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * thread.c - plain threads that wait in a blocking form. Each has a parker, a wakee whose word is
- * a futex; parkers are kept in a list when their thread ends and never freed, because a late
+ * thread.c - plain threads that wait in a blocking form. Each has a parker, a wakee whose word
+ * is a futex; parkers are kept in a list when their thread ends and never freed, because a late
  * wake may still hit one (wakee.h).
  *
  * No wake-up is lost: the kernel puts the thread to sleep only while the word has no READY.
@@ -101,7 +101,10 @@ static void prepare(struct tri_wakee *w)
 
 static void undo(struct tri_wakee *w)
 {
-    /* A wake that came meanwhile is dropped: the caller looks at its source again. */
+    /*
+     * A wake that came meanwhile is dropped: the caller looks at its source again. Orders as in
+     * tri_wake().
+     */
     (void)atomic_fetch_or_explicit(&w->word, TRI_READY, memory_order_acq_rel);
 }
 

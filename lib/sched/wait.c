@@ -118,7 +118,9 @@ void tri_park_undo(struct tri_task *self)
 {
     if (!self->movable)
         return; /* not parked: a request on its way will find so */
-    /* As tri_wake() of ourselves: if somebody was first, we are queued, and must be taken out. */
+    /*
+     * As tri_wake() of ourselves: if somebody was first, we are queued, and must be taken out.
+     */
     if (atomic_fetch_or_explicit(&self->a.wakee.word, TRI_READY, memory_order_acq_rel) &
         TRI_READY)
         tri_worker_switch(home_of(self), self);

@@ -6,7 +6,8 @@
  *     attempt     performs the operation if it can be done now
  *     enroll      registers a waiter, so that a change which may let attempt succeed wakes it
  *     withdraw    takes the waiter back
- *     keeps_place (optional) the waiter is still in line: a spurious wake must not lose the place
+ *     keeps_place (optional) the waiter is still in line: a spurious wake must not lose the
+ *     place
  *     due         (optional) when time alone makes it ready
  *
  *     attempt ->done
@@ -36,7 +37,8 @@ struct tri_waiter {
     struct tri_waiter *next, *prev; /* for the source's queue */
     struct tri_wakee *wakee;        /* whom to wake; constant while enrolled */
     union {
-        void *value;                /* the arm's value, for a source that performs the operation */
+        void *value;                /* the arm's value, for a source that performs the
+                                     * operation */
         uintptr_t number;           /* or what else the source keeps here, from enroll on */
     };
     bool selects;                   /* one of several arms: the source may only wake it */
@@ -48,17 +50,23 @@ struct tri_arm_ops {
     const char *what; /* "mpsc recv": for reports */
     /* Performs the operation: true, with arm->result; false: it would have to wait. */
     bool (*attempt)(tr_arm *arm);
-    /* False: not enrolled, attempt again. @w->wakee, value and selects are set by the caller. */
+    /*
+     * False: not enrolled, attempt again. @w->wakee, value and selects are set by the caller.
+     */
     bool (*enroll)(tr_arm *arm, struct tri_waiter *w);
     /* True: the source performed the operation meanwhile; arm->result is set. */
     bool (*withdraw)(tr_arm *arm, struct tri_waiter *w);
     /* NULL, or true while @w is enrolled and not served. */
     bool (*keeps_place)(const tr_arm *arm, const struct tri_waiter *w);
-    /* NULL, or of an enrolled arm: when to attempt again although nobody wakes. TR_NEVER: no. */
+    /*
+     * NULL, or of an enrolled arm: when to attempt again although nobody wakes. TR_NEVER: no.
+     */
     tr_time (*due)(const tr_arm *arm);
 };
 
-/* The earlier of @deadline and the instant at which @arm is due; the drain bit is @deadline's. */
+/*
+ * The earlier of @deadline and the instant at which @arm is due; the drain bit is @deadline's.
+ */
 static inline tr_time tri_arm_limit(const tr_arm *arm, tr_time deadline)
 {
     tr_time limit = deadline & ~TR_DRAIN_BIT;
@@ -67,7 +75,10 @@ static inline tr_time tri_arm_limit(const tr_arm *arm, tr_time deadline)
     return (due < limit ? due : limit) | (deadline & TR_DRAIN_BIT);
 }
 
-/* A park until tri_arm_limit() has given @r: the same as seen by one that waits until @deadline. */
+/*
+ * A park until tri_arm_limit() has given @r: the same as seen by one that waits until
+ * @deadline.
+ */
 static inline int tri_due_is_no_error(int r, tr_time deadline)
 {
     return r == -ETIMEDOUT && (deadline & ~TR_DRAIN_BIT) > tr_now() ? 0 : r;
@@ -75,8 +86,9 @@ static inline int tri_due_is_no_error(int r, tr_time deadline)
 
 /*
  * Waits in the calling task until the operation of @arm is performed.
- * Returns:  0: done, see arm->result.  -EPERM outside a task, -ECANCELED, -ESHUTDOWN, -ETIMEDOUT.
- * Order: a call by a cancelled task: -ECANCELED at once; then what is ready; then the rest.
+ * Returns:  0: done, see arm->result.  -EPERM outside a task, -ECANCELED, -ESHUTDOWN,
+ * -ETIMEDOUT. Order: a call by a cancelled task: -ECANCELED at once; then what is ready; then
+ * the rest.
  */
 int tri_wait(tr_arm *arm, tr_time deadline);
 
@@ -102,8 +114,8 @@ struct tri_wakee *tri_task_wakee(struct tri_task *t);
 
 /*
  * Sleeps until woken, until @deadline (which may carry the drain bit), a cancel, or a drain.
- * Returns:  0: woken, perhaps spuriously.  -ECANCELED, -ESHUTDOWN, -ETIMEDOUT.  The caller looks
- *           at its source before it returns an error.
+ * Returns:  0: woken, perhaps spuriously.  -ECANCELED, -ESHUTDOWN, -ETIMEDOUT.  The caller
+ *           looks at its source before it returns an error.
  */
 int tri_park(struct tri_task *self, tr_time deadline);
 

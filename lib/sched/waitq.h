@@ -101,7 +101,10 @@ static inline void tri_wakes_add(struct tri_wakes *b, struct tri_wakee *w)
     b->wakee[b->n++] = w;
 }
 
-/* @w has what it waited for, or may look again: the last touch of its memory. It is woken later. */
+/*
+ * @w has what it waited for, or may look again: the last touch of its memory. It is woken
+ * later.
+ */
 static inline void tri_wakes_let_go(struct tri_wakes *b, struct tri_waiter *w)
 {
     tri_wakes_add(b, w->wakee);
@@ -128,8 +131,8 @@ static inline void tri_wakes_make_room(struct tri_wakes *b, struct tri_lock *loc
 }
 
 /*
- * Lets all go who are in @q now, *@n of them: who joins meanwhile has seen what they are told. The
- * caller holds @lock, which is released.
+ * Lets all go who are in @q now, *@n of them: who joins meanwhile has seen what they are told.
+ * The caller holds @lock, which is released.
  */
 static inline void tri_waitq_release_all(struct tri_waitq *q, unsigned *n, struct tri_lock *lock)
 {

@@ -12,23 +12,24 @@
  *
  *     READY    --it prepares to sleep-->  no READY   --somebody wakes it-->  READY, and queued
  *
- * No wake-up is lost: going to sleep and waking are both one atomic step on this word. A sleeper
- * first takes READY away, then registers with its sources and looks at them again, then sleeps;
- * a waker changes the source first and then sets READY. Whoever turned READY on queues it, once.
+ * No wake-up is lost: going to sleep and waking are both one atomic step on this word. A
+ * sleeper first takes READY away, then registers with its sources and looks at them again, then
+ * sleeps; a waker changes the source first and then sets READY. Whoever turned READY on queues
+ * it, once.
  *
- * A task that stays on its worker is cheaper: everything about its sleep is done by that worker's
- * thread, in plain steps. On that thread a wake looks whether it is parked, and queues it. From
- * another thread a wake is a request: READY is set, and who set it puts the task into the
- * worker's inbox; the worker takes READY away and then does as above.
+ * A task that stays on its worker is cheaper: everything about its sleep is done by that
+ * worker's thread, in plain steps. On that thread a wake looks whether it is parked, and queues
+ * it. From another thread a wake is a request: READY is set, and who set it puts the task into
+ * the worker's inbox; the worker takes READY away and then does as above.
  *
  *                        on its thread: parked --wake--> queued;  else: notified
- *     no READY   --wake from elsewhere-->  READY, in the inbox  --its worker-->  no READY, and a wake
+ *     no READY --wake from elsewhere--> READY, in the inbox --its worker--> no READY, and a wake
  *
  * No wake-up is lost here either: parking and wakes of one task happen on one thread, one after
- * the other. A wake before the task prepares to sleep came after its source had changed, and the
- * task looks at the source after that; a wake between prepare and park sets notified; a later one
- * finds it parked. Free records and tasks that have not parked yet have READY: a wake, which
- * can only be a stale one then, ends there.
+ * the other. A wake before the task prepares to sleep came after its source had changed, and
+ * the task looks at the source after that; a wake between prepare and park sets notified; a
+ * later one finds it parked. Free records and tasks that have not parked yet have READY: a
+ * wake, which can only be a stale one then, ends there.
  *
  * Memory: every wakee lies in memory that stays a wakee of its kind for ever (slabs), so a late
  * wake hits, at worst, a stranger, who takes it as a spurious one. Every wait loops.
@@ -59,7 +60,8 @@ struct tri_wakee {
     atomic_uchar kind;   /* enum tri_wakee_kind; written while READY. Atomic for stale wakers */
     bool pinned;         /* a handler whose timer is armed: it stays on its home; the home's */
     atomic_bool parked;  /* a task that stays: it sleeps; its thread's. Atomic as kind */
-    atomic_bool notified; /* a task that stays: woken since it prepared to sleep; its thread's */
+    atomic_bool notified; /* a task that stays: woken since it prepared to sleep; its
+                           * thread's */
 };
 
 /* Stands for one of several sources: @woken is called by who turned READY on; any thread. */
@@ -88,7 +90,9 @@ void tri_wake_from_signal(struct tri_wakee *w);
 /* The wake of a task that stays, on its own thread: true. Elsewhere: false, nothing done. */
 bool tri_wakee_here(struct tri_wakee *w);
 
-/* Makes @w run once more, if it does not anyway. Any thread; wait-free but for a kernel wake. */
+/*
+ * Makes @w run once more, if it does not anyway. Any thread; wait-free but for a kernel wake.
+ */
 static inline void tri_wake(struct tri_wakee *w)
 {
     if (tri_wakee_kind(w) == TRI_KIND_TASK && tri_wakee_here(w))

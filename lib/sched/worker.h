@@ -10,11 +10,11 @@
  *     late      started tasks that called tr_yield(): after all the above
  *     inbox     from other threads
  *
- * Bounds (RT-15, RT-20): a slice ends after BUDGET operations, and after as many more, CREDIT at
- * the most, as it was given for work that saves others a slice; every 8th pick looks at timers and
- * the clock, and at descriptors if that was not done for 50 µs; every 16th pick takes the oldest
- * of hot, fresh or late in turn, before anything else; the LIFO slot gives way to own after three
- * runs. So each ready actor runs within a bounded number of slices.
+ * Bounds (RT-15, RT-20): a slice ends after BUDGET operations, and after as many more, CREDIT
+ * at the most, as it was given for work that saves others a slice; every 8th pick looks at
+ * timers and the clock, and at descriptors if that was not done for 50 µs; every 16th pick
+ * takes the oldest of hot, fresh or late in turn, before anything else; the LIFO slot gives way
+ * to own after three runs. So each ready actor runs within a bounded number of slices.
  */
 #ifndef TRI_SCHED_WORKER_H
 #define TRI_SCHED_WORKER_H
@@ -102,8 +102,8 @@ extern _Thread_local struct tri_worker *tri_tls_worker
 struct tri_worker *tri_worker_self(void);
 
 /*
- * The running task, or NULL, for the first lines of a public function: read before anything that
- * may suspend, and not again.
+ * The running task, or NULL, for the first lines of a public function: read before anything
+ * that may suspend, and not again.
  */
 static inline struct tri_task *tri_self_at_entry(void)
 {
@@ -120,7 +120,8 @@ struct tri_handler_fns {
     void (*run)(struct tri_worker *w, struct tri_actor *a);
     void (*timer_fired)(struct tri_timer *t);
     const char *(*name)(const struct tri_actor *a);
-    unsigned (*space)(const struct tri_actor *a); /* of its slab, for the id: 1 to TRI_SPACES_MAX */
+    unsigned (*space)(const struct tri_actor *a); /* of its slab, for the id: 1 to
+                                                   * TRI_SPACES_MAX */
 };
 void tri_worker_set_handler_fns(const struct tri_handler_fns *fns);
 
@@ -154,9 +155,9 @@ void tri_worker_summon(struct tri_runtime *rt);
 void tri_worker_ready(struct tri_actor *a);
 
 /*
- * Wakes of many actors of one runtime, from one thread: those of a worker are pushed to its inbox
- * in chains, so that its line travels once for each chain. A READY actor in a chain that was not
- * pushed yet is lost to everybody: tri_wake_many_run() follows, soon.
+ * Wakes of many actors of one runtime, from one thread: those of a worker are pushed to its
+ * inbox in chains, so that its line travels once for each chain. A READY actor in a chain that
+ * was not pushed yet is lost to everybody: tri_wake_many_run() follows, soon.
  */
 enum { TRI_WAKE_MANY = 64 };
 
@@ -218,11 +219,15 @@ static inline void tri_task_note(struct tri_task *self, const struct tri_arm_ops
     self->frame->wait_source = source;
 }
 
-/* Takes READY away for a sleep (a movable task), or for good: requests may come (the others). */
+/*
+ * Takes READY away for a sleep (a movable task), or for good: requests may come (the others).
+ */
 static inline void tri_park_take_ready(struct tri_task *self)
 {
-    /* release: what we did before is seen by whoever turns it on again. acquire: what wakers did
-     * before their last, unneeded wake is seen by us. */
+    /*
+     * release: what we did before is seen by whoever turns it on again. acquire: what wakers
+     * did before their last, unneeded wake is seen by us.
+     */
     self->frame->seen = atomic_fetch_and_explicit(&self->a.wakee.word, ~(unsigned)TRI_READY,
                                                   memory_order_acq_rel);
     self->frame->open = true;
@@ -235,7 +240,9 @@ static inline void tri_park_prepare(struct tri_task *self)
         if (self->movable)
             return;
     }
-    /* relaxed: only our thread writes it. acquire: a cancel; one that comes later is a request. */
+    /*
+     * relaxed: only our thread writes it. acquire: a cancel; one that comes later is a request.
+     */
     atomic_store_explicit(&self->a.wakee.notified, false, memory_order_relaxed);
     self->frame->seen = atomic_load_explicit(&self->a.wakee.word, memory_order_acquire);
 }
@@ -307,10 +314,14 @@ void tri_worker_poll(struct tri_worker *w, tr_time deadline);
 /* Something for @w itself to run or take in. Owner. */
 bool tri_worker_has_work(struct tri_worker *w);
 
-/* Keeps @a, which is READY, where no memory is needed; it runs when little else is left. Owner. */
+/*
+ * Keeps @a, which is READY, where no memory is needed; it runs when little else is left. Owner.
+ */
 void tri_overflow_push(struct tri_worker *w, struct tri_actor *a);
 
-/* Puts back what was raided from the inbox of @v: from @first to @last, linked as for a push. */
+/*
+ * Puts back what was raided from the inbox of @v: from @first to @last, linked as for a push.
+ */
 void tri_worker_return(struct tri_worker *v, struct tri_actor *first, struct tri_actor *last);
 
 /* Makes @a, which has just been stolen, an actor of @w. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * barrier.c - of a crowd (crowd.h): count is the number of meetings that took place, crowd->n how
- * many meet. Everything is done under the lock. n_here is how many of the next meeting are in
- * line. A waiter whose number, the count as it joined, is not the present one has met the others,
- * whether or not it was told yet: see notify.c, which lets its waiters go in the same way.
+ * barrier.c - of a crowd (crowd.h): count is the number of meetings that took place, crowd->n
+ * how many meet. Everything is done under the lock. n_here is how many of the next meeting are
+ * in line. A waiter whose number, the count as it joined, is not the present one has met the
+ * others, whether or not it was told yet: see notify.c, which lets its waiters go in the same
+ * way.
  */
 #include "config.h"
 

@@ -3,14 +3,14 @@
  * crowd.h - a word that is changed in one atomic step while nobody waits, and a line of those
  * who wait. It is what a semaphore, a mutex, a notify and a barrier have inside.
  *
- *     word = count << 2 | FLAG | WAITING        count and FLAG: what the primitive makes of them
+ *     word = count << 2 | FLAG | WAITING       count and FLAG: what the primitive makes of them
  *
  * WAITING is set exactly while the line is not empty, or while the lock is held. It is set and
  * cleared under the lock. Who finds it set changes the word under the lock, too.
  *
  * No wake-up is lost: whoever would wait sets WAITING in one atomic step with its last look at
- * the word (tri_crowd_join). So a change of the word either came before and is seen by that look,
- * or comes after, finds WAITING, and goes to the lock, behind which it finds the waiter.
+ * the word (tri_crowd_join). So a change of the word either came before and is seen by that
+ * look, or comes after, finds WAITING, and goes to the lock, behind which it finds the waiter.
  *
  * Memory: the object is its user's. A call that found WAITING touches it under the lock only,
  * and a waiter takes the lock before it leaves: so when
@@ -157,7 +157,10 @@ static inline void tri_crowd_step(struct tri_crowd *c)
     atomic_fetch_add_explicit(&c->word, TRI_CROWD_ONE, memory_order_relaxed);
 }
 
-/* For tri_crowd_release(): lets those go who joined, with number as it was, before the last step. */
+/*
+ * For tri_crowd_release(): lets those go who joined, with number as it was, before the last
+ * step.
+ */
 static inline bool tri_crowd_sweep(struct tri_crowd *c, struct tri_wakes *wakes)
 {
     struct tri_waiter *w;

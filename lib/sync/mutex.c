@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mutex.c - one permit (permits.h), and who has it. owner is written by the holder only: after it
- * got the permit, and before it gives it back.
+ * mutex.c - one permit (permits.h), and who has it. owner is written by the holder only: after
+ * it got the permit, and before it gives it back.
  */
 #include "config.h"
 

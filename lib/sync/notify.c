@@ -350,7 +350,10 @@ static bool condition_attempt(tr_arm *arm)
     return false;
 }
 
-/* In line first, then the look: a change after it is followed by a notification, which finds us. */
+/*
+ * In line first, then the look: a change after it is followed by a notification, which finds
+ * us.
+ */
 static bool condition_enroll(tr_arm *arm, struct tri_waiter *w)
 {
     const struct condition *k = arm->value;

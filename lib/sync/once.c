@@ -3,8 +3,8 @@
  * once.c - one permit to make the value (permits.h), which is closed when there is one: that is
  * how those in line learn of it. Those who only wait for the value are in the line of a notify.
  *
- * value is written by who has the permit, before the close, and read only after a look that found
- * it closed. owner: who makes it, as in mutex.c.
+ * value is written by who has the permit, before the close, and read only after a look that
+ * found it closed. owner: who makes it, as in mutex.c.
  */
 #include "config.h"
 

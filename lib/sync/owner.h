@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * owner.h - who holds a lock: the running task or handler, or the plain thread. Two that live at
- * the same time differ.
+ * owner.h - who holds a lock: the running task or handler, or the plain thread. Two that live
+ * at the same time differ.
  */
 #ifndef TRI_SYNC_OWNER_H
 #define TRI_SYNC_OWNER_H
@@ -13,8 +13,9 @@
 void *tri_owner_self(void);
 
 /*
- * The holder's own word beside a lock: written by it only, while it holds the lock. So the answer
- * "it is mine" is exact, and another's is one of a moment ago. relaxed: the lock orders it.
+ * The holder's own word beside a lock: written by it only, while it holds the lock. So the
+ * answer "it is mine" is exact, and another's is one of a moment ago. relaxed: the lock orders
+ * it.
  */
 static inline void tri_owner_set(void **owner, void *who)
 {

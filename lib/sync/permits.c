@@ -142,8 +142,8 @@ bool tri_permits_enroll(tr_arm *arm, struct tri_waiter *w)
 }
 
 /*
- * Under the lock, of a waiter that was let go. What was granted before a close and not taken until
- * then goes back: after a close nobody gets in.
+ * Under the lock, of a waiter that was let go. What was granted before a close and not taken
+ * until then goes back: after a close nobody gets in.
  */
 static int outcome(struct tri_crowd *c, const struct tri_waiter *w, uint64_t n)
 {

@@ -3,13 +3,13 @@
  * permits.h - counted permits, handed out strictly in the order of asking: the inside of the
  * semaphore, of the mutex (one permit) and of the rwlock (a writer takes them all).
  *
- * Of a crowd (crowd.h): count is what is in the pool, FLAG says closed. While somebody waits the
- * pool belongs to the first in line, so a large request collects and nobody overtakes it.
+ * Of a crowd (crowd.h): count is what is in the pool, FLAG says closed. While somebody waits
+ * the pool belongs to the first in line, so a large request collects and nobody overtakes it.
  *
- * A waiter in a call that waits for nothing else is given its permits by whoever serves the line:
- * it has nothing else to do than to return with them. One in a select is only told to try and
- * keeps its place: it takes the permits when it runs, or leaves, which serves the next. So code
- * that does not run never holds a permit.
+ * A waiter in a call that waits for nothing else is given its permits by whoever serves the
+ * line: it has nothing else to do than to return with them. One in a select is only told to try
+ * and keeps its place: it takes the permits when it runs, or leaves, which serves the next. So
+ * code that does not run never holds a permit.
  */
 #ifndef TRI_SYNC_PERMITS_H
 #define TRI_SYNC_PERMITS_H
@@ -41,7 +41,9 @@ static inline int tri_permits_try(struct tri_crowd *c, uint64_t n)
     return 0;
 }
 
-/* As tri_permits_give(), when somebody waits; -EAGAIN: nobody does any more, nothing was done. */
+/*
+ * As tri_permits_give(), when somebody waits; -EAGAIN: nobody does any more, nothing was done.
+ */
 int tri_permits_give_slow(struct tri_crowd *c, uint64_t n, uint64_t max);
 
 /* Adds @n, up to @max in the pool. Returns: 0; -EINVAL: there would be more than that. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tracker.c - of a crowd (crowd.h): count is how often the tracker became over, closed and empty.
- * Everything is done under the lock. A waiter whose number, the count as it joined, is not the
- * present one has seen the end, whatever came after; so a short moment of it is not missed.
+ * tracker.c - of a crowd (crowd.h): count is how often the tracker became over, closed and
+ * empty. Everything is done under the lock. A waiter whose number, the count as it joined, is
+ * not the present one has seen the end, whatever came after; so a short moment of it is not
+ * missed.
  */
 #include "config.h"
 

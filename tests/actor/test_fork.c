@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_fork.c - a child forked by an actor: it may return, through every cleanup on its way, and
- * nothing of its parent's runtime runs on in it or is told.
+ * test_fork.c - a child forked by an actor: it may return, through every cleanup on its way,
+ * and nothing of its parent's runtime runs on in it or is told.
  */
 #include "config.h"
 

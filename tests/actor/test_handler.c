@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_handler.c - messages, ends, the outbox and the timer of handlers; what they may not call. */
+/*
+ * test_handler.c - messages, ends, the outbox and the timer of handlers; what they may not
+ * call.
+ */
 #include "config.h"
 
 #include <pthread.h>

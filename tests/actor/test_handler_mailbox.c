@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_handler_mailbox.c - what a handler's mailbox can be beyond a queue in which senders wait:
- * policies, an urgent lane, permits, no bound, a large ring; and weak references.
+ * test_handler_mailbox.c - what a handler's mailbox can be beyond a queue in which senders
+ * wait: policies, an urgent lane, permits, no bound, a large ring; and weak references.
  */
 #include "config.h"
 

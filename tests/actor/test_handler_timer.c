@@ -278,7 +278,8 @@ SIM_TEST(a_stop_drops_the_timers_message)
 static int drop_r, self_drop_r[3];
 
 struct bomb {
-    int key; /* 0: empty. 1: set a timer with a 2; 3: another one. The drop of a 2 sets one too */
+    int key; /* 0: empty. 1: set a timer with a 2; 3: another one. The drop of a 2 sets one
+              * too */
 };
 
 static void bomb_drop(struct bomb *b);

@@ -274,7 +274,10 @@ TR_TEST(runtime, every_thread_has_gone_when_it_returns)
     before = count_threads(); /* and a sanitizer's own, which comes with the first */
     for (unsigned i = 0; i < 20; i++)
         check_gt(tr_run_with(&(struct tr_runtime_opts){ .n_worker = 3 }, work, NULL), 0);
-    /* The kernel wakes who joins before it takes the thread out of /proc; the test's limit is ours. */
+    /*
+     * The kernel wakes who joins before it takes the thread out of /proc; the test's limit is
+     * ours.
+     */
     while (count_threads() > before)
         (void)sched_yield();
     check_le(count_threads(), before);

@@ -112,7 +112,9 @@ static int brief(struct nothing *arg)
     return 0;
 }
 
-/* The first slice never ends; but what it has spawned is stolen by a worker that is idle then. */
+/*
+ * The first slice never ends; but what it has spawned is stolen by a worker that is idle then.
+ */
 static int run_backlog(tr_scope *root, void *arg)
 {
     int r = 0;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* items.h - messages that count how often each was dropped, and a channel of each kind for them. */
+/*
+ * items.h - messages that count how often each was dropped, and a channel of each kind for
+ * them.
+ */
 #ifndef TESTS_CHAN_ITEMS_H
 #define TESTS_CHAN_ITEMS_H
 

@@ -25,4 +25,5 @@ chan_tests = \
     tests/chan/test_watch_more
 unit_tests += $(chan_tests)
 valgrind_tests += $(chan_tests)
-EXTRA_DIST += tests/chan/copies.h tests/chan/items.h tests/chan/step.h
+EXTRA_DIST += tests/chan/ask-kit.h tests/chan/copies.h tests/chan/items.h tests/chan/line.h \
+    tests/chan/step.h tests/chan/watch-kit.h

@@ -5,54 +5,14 @@
 #include <errno.h>
 #include <pthread.h>
 
-#include "chan/step.h"
+#include "chan/ask-kit.h"
 #include "mem/alloc.h"
-#include "sched/gate.h"
-
-struct sum {
-    uint64_t value;
-    uint64_t check;
-};
-
-TR_REPLY(sum_reply, struct sum);
-
-struct question {
-    uint64_t a, b; /* a 0: empty */
-    sum_reply reply;
-};
-
-static atomic_uint n_dropped;
-
-static void question_drop(struct question *q)
-{
-    if (q->a != 0)
-        atomic_fetch_add(&n_dropped, 1);
-    sum_reply_close(&q->reply);
-    *q = (struct question){ 0 };
-}
-
-TR_MPSC(sumq, struct question, question_drop);
-TR_ASK(sumq, sumq_tx, struct question, reply, sum_reply);
-
-static sumq_tx tx;
-static sumq_rx rx;
 
 TR_SUITE(ask, .races = true, .timeout = 20);
 
 static void open_with(size_t capacity)
 {
     need_eq(sumq_new(capacity, &tx, &rx), 0);
-}
-
-static void close_both(void)
-{
-    sumq_tx_close(&tx);
-    sumq_rx_close(&rx);
-}
-
-static struct sum sum_of(const struct question *q)
-{
-    return (struct sum){ q->a + q->b, ~(q->a + q->b) };
 }
 
 static bool is_asked(void)
@@ -88,7 +48,6 @@ static int asker(struct asker *a)
 }
 
 static int result;
-static struct sum got;
 static struct question left;
 
 static void spawn_asker(tr_scope *root, tr_time deadline, tr_task *ret_task)
@@ -211,23 +170,6 @@ STEP_TEST(ask, late_answer_does_not_answer_the_next_question)
 }
 
 /* ---- the asker's time is over while the replier is in the middle ---- */
-
-struct middle {
-    struct question q;
-    struct sum *to;
-    atomic_bool go;
-};
-
-static void *leave_when_told(void *arg)
-{
-    struct middle *m = arg;
-
-    while (!atomic_load(&m->go))
-        sched_yield();
-    *m->to = sum_of(&m->q);
-    tri_gate_leave(m->q.reply.end.gate, m->q.reply.end.serial);
-    return NULL;
-}
 
 STEP_TEST(ask, asker_cancelled_in_the_middle_of_the_answer_has_it)
 {

@@ -1,38 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* test_ask_arm.c - questions as arms of a select: whose the place for the answer is, and until when. */
+/*
+ * test_ask_arm.c - questions as arms of a select: whose the place for the answer is, and until
+ * when.
+ */
 #include "config.h"
 
 #include <errno.h>
 #include <pthread.h>
 
-#include "chan/step.h"
+#include "chan/ask-kit.h"
 #include "mem/alloc.h"
-#include "sched/gate.h"
-
-struct sum {
-    uint64_t value;
-    uint64_t check;
-};
-
-TR_REPLY(sum_reply, struct sum);
-
-struct question {
-    uint64_t a, b; /* a 0: empty */
-    sum_reply reply;
-};
-
-static void question_drop(struct question *q)
-{
-    sum_reply_close(&q->reply);
-    *q = (struct question){ 0 };
-}
-
-TR_MPSC(sumq, struct question, question_drop);
-TR_ASK(sumq, sumq_tx, struct question, reply, sum_reply);
-
-static sumq_tx tx;
-static sumq_rx rx;
-static struct sum got;
 
 TR_SUITE(ask_arm, .timeout = 20);
 
@@ -49,15 +26,9 @@ static void ask(uint64_t b, struct sum *to, sumq_question *ret, struct question 
     need_eq(sumq_try_recv(&rx, ret_q), 0);
 }
 
-static void close_both(void)
-{
-    sumq_tx_close(&tx);
-    sumq_rx_close(&rx);
-}
-
 static int answer(struct question *q)
 {
-    struct sum s = { q->a + q->b, ~(q->a + q->b) };
+    struct sum s = sum_of(q);
     int r = sum_reply_answer(&q->reply, &s);
 
     check_eq(s.value, r == 0 ? 0 : q->a + q->b, "moved, or kept");
@@ -244,23 +215,6 @@ STEP_TEST(ask_arm, dropped_question_wakes_a_set)
 }
 
 /* ---- in the middle of an answer ---- */
-
-struct middle {
-    struct question q;
-    struct sum *to;
-    atomic_bool go;
-};
-
-static void *leave_when_told(void *arg)
-{
-    struct middle *m = arg;
-
-    while (!atomic_load(&m->go))
-        sched_yield();
-    *m->to = (struct sum){ 13, ~(uint64_t)13 };
-    tri_gate_leave(m->q.reply.end.gate, m->q.reply.end.serial);
-    return NULL;
-}
 
 /* The end of a question, or its arm, meets a replier who is just writing. */
 static void meet(bool ends)

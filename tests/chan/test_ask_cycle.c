@@ -200,7 +200,10 @@ STEP_TEST(ask_cycle, who_has_been_answered_may_be_asked)
     close_all();
 }
 
-/* Nothing is known then of who answers: a receiver may be handed on, shared, and so may replies. */
+/*
+ * Nothing is known then of who answers: a receiver may be handed on, shared, and so may
+ * replies.
+ */
 STEP_TEST(ask_cycle, without_the_promises_a_circle_waits)
 {
     struct question q = { 1, { { 0 } } };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_broadcast_copy.c - copies made by a clone function, and when the original is dropped. The
- * clone function is where both orders of a copy and another step are forced.
+ * test_broadcast_copy.c - copies made by a clone function, and when the original is dropped.
+ * The clone function is where both orders of a copy and another step are forced.
  */
 #include "config.h"
 

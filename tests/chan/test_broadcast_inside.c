@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_broadcast_inside.c - the inside of the channel, where the orders of two parties are forced
- * step by step: a message that is written while it is read, parking against sending and closing,
- * a sender's mark against the receiver's move; and what is woken, and how often.
+ * test_broadcast_inside.c - the inside of the channel, where the orders of two parties are
+ * forced step by step: a message that is written while it is read, parking against sending and
+ * closing, a sender's mark against the receiver's move; and what is woken, and how often.
  */
 #include "config.h"
 

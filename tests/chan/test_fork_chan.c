@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_fork_chan.c - an end that a forked child closes, while a thread that it has not inherited
- * held the lock: the test holds it across the fork. The alarm is for a child that waits for it.
+ * test_fork_chan.c - an end that a forked child closes, while a thread that it has not
+ * inherited held the lock: the test holds it across the fork. The alarm is for a child that
+ * waits for it.
  */
 #include "config.h"
 

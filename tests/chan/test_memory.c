@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_memory.c - what the channels ask for: a burst gives back what it took, an idle channel is
- * small, a question needs nothing for its answer, and a large value is shared by a count.
+ * test_memory.c - what the channels ask for: a burst gives back what it took, an idle channel
+ * is small, a question needs nothing for its answer, and a large value is shared by a count.
  */
 #include "config.h"
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_mpsc.c - what an mpsc channel does without waiting: bounds, order, ends, drops, counts. */
+/*
+ * test_mpsc.c - what an mpsc channel does without waiting: bounds, order, ends, drops, counts.
+ */
 #include "config.h"
 
 #include <errno.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_mpsc_forms.c - the blocking forms, calls from the wrong place, and the arms of select. */
+/*
+ * test_mpsc_forms.c - the blocking forms, calls from the wrong place, and the arms of select.
+ */
 #include "config.h"
 
 #include <errno.h>
@@ -438,7 +440,10 @@ static bool is_line_of_two(void)
     return w && w->next != w;
 }
 
-/* Both arms become ready before the chooser runs: whichever it takes, the next one in line goes on. */
+/*
+ * Both arms become ready before the chooser runs: whichever it takes, the next one in line goes
+ * on.
+ */
 STEP_TEST(mpsc_forms, place_of_a_send_arm_that_loses_goes_to_the_next)
 {
     struct chooser next = { .m = item(4) };

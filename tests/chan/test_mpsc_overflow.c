@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* test_mpsc_overflow.c - what becomes of messages for which there is no place; the urgent lane. */
+/*
+ * test_mpsc_overflow.c - what becomes of messages for which there is no place; the urgent lane.
+ */
 #include "config.h"
 
 #include <errno.h>
 
 #include "chan/items.h"
-#include "chan/mpsc.h"
+#include "chan/line.h"
 #include "chan/step.h"
 #include "mem/alloc.h"
 
@@ -160,7 +162,9 @@ STEP_TEST(mpsc_overflow, drop_oldest_keeps_the_newest_in_order)
     check_eq(atomic_load(&n_dropped), 3u);
 }
 
-/* The receiver's first look is not under the lock: its head may be that of before an eviction. */
+/*
+ * The receiver's first look is not under the lock: its head may be that of before an eviction.
+ */
 TR_TEST(mpsc_overflow, evicted_position_is_published_to_nobody_even_in_one_cell)
 {
     open_with(1, TR_OVERFLOW_DROP_OLDEST, 0);
@@ -311,26 +315,21 @@ static void spawn_worker(tr_scope *root, uint32_t id, int *ret_result)
     need_eq(worker_spawn(root, &j, NULL), 0);
 }
 
-static bool is_rx_parked(void)
-{
-    return atomic_load(&tri_mpsc_tx(rx.end.chan)->tail) & TRI_RX_PARKED;
-}
-
 STEP_TEST(mpsc_overflow, parked_receiver_wakes_for_either_queue_and_for_the_end)
 {
     int r;
 
     open_with(1, TR_OVERFLOW_WAIT, 1);
     spawn_worker(root, 0, &r);
-    step_until(is_rx_parked());
+    step_until(is_rx_parked(rx.end.chan));
     check_eq(send_id(5), 0);
     step_until(r == 5);
     spawn_worker(root, 0, &r);
-    step_until(is_rx_parked());
+    step_until(is_rx_parked(rx.end.chan));
     check_eq(send_urgent(6), 0);
     step_until(r == 6);
     spawn_worker(root, 0, &r);
-    step_until(is_rx_parked());
+    step_until(is_rx_parked(rx.end.chan));
     itemq_tx_close(&tx);
     step_until(r == -EPIPE);
     close_both();

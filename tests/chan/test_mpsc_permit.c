@@ -5,7 +5,7 @@
 #include <errno.h>
 
 #include "chan/items.h"
-#include "chan/mpsc.h"
+#include "chan/line.h"
 #include "chan/step.h"
 
 TR_MPSC(itemq, struct item, item_drop);
@@ -52,25 +52,6 @@ static int take(void)
     int r = itemq_try_recv(&rx, &m);
 
     return r < 0 ? r : (int)m.id;
-}
-
-static unsigned n_in_line(void)
-{
-    struct tri_mpsc *c = rx.end.chan;
-    struct tri_waiter *first, *w;
-    unsigned n = 0;
-
-    tri_lock_acquire(&c->lock);
-    first = w = tri_waitq_first(&c->line);
-    for (; w; w = w->next == first ? NULL : w->next)
-        n++;
-    tri_lock_release(&c->lock);
-    return n;
-}
-
-static bool is_rx_parked(void)
-{
-    return atomic_load(&tri_mpsc_tx(rx.end.chan)->tail) & TRI_RX_PARKED;
 }
 
 /* ---- at once ---- */
@@ -267,11 +248,11 @@ static void queue(tr_scope *root, spawn_fn *spawn, size_t n, tr_time deadline,
 {
     struct job j = { itemq_tx_clone(&tx), n, deadline, permit, ret_result };
     struct tr_task_opts opts = { .ret_task = ret_task };
-    unsigned before = n_in_line();
+    unsigned before = n_in_line(rx.end.chan);
 
     *ret_result = 1;
     need_eq(spawn(root, &j, &opts), 0);
-    step_until(n_in_line() == before + 1);
+    step_until(n_in_line(rx.end.chan) == before + 1);
 }
 
 static void large_wish_holds_up_the_later_ones(tr_scope *root, spawn_fn *spawn)
@@ -469,7 +450,7 @@ STEP_TEST(mpsc_permit, wish_ends_by_its_deadline)
     check_eq(itemq_reserve(&tx, 1, TR_NOW, &p), -ETIMEDOUT);
     check_eq(itemq_reserve(&tx, 1, tr_after(TR_MS(1)), &p), -ETIMEDOUT);
     check_eq(itemq_blocking_reserve(&tx, 1, TR_NOW, &p), -EDEADLK);
-    check_eq(n_in_line(), 0u);
+    check_eq(n_in_line(rx.end.chan), 0u);
     close_both();
 }
 
@@ -508,7 +489,7 @@ static void park_reader(tr_scope *root, int *ret_result)
 
     *ret_result = 0;
     need_eq(reader_spawn(root, &one, NULL), 0);
-    step_until(is_rx_parked());
+    step_until(is_rx_parked(rx.end.chan));
     for (int i = 0; i < 8; i++)
         need_eq(tr_yield(), 0);
     check_eq(*ret_result, 0, "woken to the end while a permit is outstanding");

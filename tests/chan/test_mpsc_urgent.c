@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* test_mpsc_urgent.c - waiting for a place in the urgent lane: order, the ends of a wait, select. */
+/*
+ * test_mpsc_urgent.c - waiting for a place in the urgent lane: order, the ends of a wait,
+ * select.
+ */
 #include "config.h"
 
 #include <errno.h>
 #include <pthread.h>
 
 #include "chan/items.h"
-#include "chan/mpsc.h"
+#include "chan/line.h"
 #include "chan/step.h"
 
 TR_MPSC(itemq, struct item, item_drop);
@@ -69,20 +72,6 @@ static int send_urgent(uint32_t id)
     return itemq_send_urgent(&tx, &m);
 }
 
-static unsigned n_in_line(void)
-{
-    struct tri_mpsc *c = rx.end.chan;
-    struct tri_waiter *first, *w;
-    unsigned n = 0;
-
-    tri_lock_acquire(&c->lock);
-    first = w = tri_waitq_first(&tri_mpsc_more(c)->lane->line);
-    for (; w; w = w->next == first ? NULL : w->next)
-        n++;
-    tri_lock_release(&c->lock);
-    return n;
-}
-
 static int sender(struct job *j)
 {
     const uint32_t id = j->m.id;
@@ -113,11 +102,11 @@ static void queue(tr_scope *root, spawn_fn *spawn, uint32_t id, tr_time deadline
                   tr_task *ret_task)
 {
     struct job j = { itemq_tx_clone(&tx), deadline, item(id) };
-    unsigned n = n_in_line();
+    unsigned n = n_in_lane_line(rx.end.chan);
 
     result[id] = 1;
     need_eq(spawn(root, &j, &(struct tr_task_opts){ .ret_task = ret_task }), 0);
-    step_until(n_in_line() == n + 1);
+    step_until(n_in_lane_line(rx.end.chan) == n + 1);
 }
 
 STEP_TEST(mpsc_urgent, senders_are_served_in_order_and_nobody_overtakes)
@@ -146,7 +135,7 @@ STEP_TEST(mpsc_urgent, what_is_ready_does_not_wait_and_the_rest_keeps_its_deadli
     check_eq(itemq_send_urgent_until(&tx, &m, tr_after(TR_MS(1))), -ETIMEDOUT);
     check_eq(itemq_blocking_send_urgent(&tx, &m, TR_NEVER), -EDEADLK);
     check_eq(m.id, 2u);
-    check_eq(n_in_line(), 0u);
+    check_eq(n_in_lane_line(rx.end.chan), 0u);
     check_eq(take(), 1);
     check_eq(itemq_send_urgent_until(&tx, &m, TR_NOW), 0);
     check_eq(take(), 2);
@@ -249,7 +238,9 @@ STEP_TEST(mpsc_urgent, place_of_a_granted_arm_that_loses_goes_to_the_next)
     close_both();
 }
 
-/* While the first one has not run, places pile up behind it: then more than a batch is served. */
+/*
+ * While the first one has not run, places pile up behind it: then more than a batch is served.
+ */
 STEP_TEST(mpsc_urgent, many_places_of_a_granted_arm_that_loses_serve_many)
 {
     open_full(40);
@@ -263,7 +254,7 @@ STEP_TEST(mpsc_urgent, many_places_of_a_granted_arm_that_loses_serve_many)
         step_until(result[id] != 1);
         need_eq(result[id], 0);
     }
-    check_eq(n_in_line(), 2u);
+    check_eq(n_in_lane_line(rx.end.chan), 2u);
     for (int id = 3; id < 45; id++)
         need_eq(take(), id);
     close_both();

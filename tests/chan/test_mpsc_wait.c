@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* test_mpsc_wait.c - senders and receivers that wait: order, deadlines, cancel, closing, select. */
+/*
+ * test_mpsc_wait.c - senders and receivers that wait: order, deadlines, cancel, closing,
+ * select.
+ */
 #include "config.h"
 
 #include <errno.h>
 #include <pthread.h>
 
 #include "chan/items.h"
-#include "chan/mpsc.h"
+#include "chan/line.h"
 #include "chan/step.h"
 
 TR_MPSC(itemq, struct item, item_drop);
@@ -41,25 +44,6 @@ static struct item left[64];
 
 TR_SUITE(mpsc_wait, .races = true, .timeout = 20);
 
-static unsigned n_in_line(void)
-{
-    struct tri_mpsc *c = rx.end.chan;
-    struct tri_waiter *first, *w;
-    unsigned n = 0;
-
-    tri_lock_acquire(&c->lock);
-    first = w = tri_waitq_first(&c->line);
-    for (; w; w = w->next == first ? NULL : w->next)
-        n++;
-    tri_lock_release(&c->lock);
-    return n;
-}
-
-static bool is_rx_parked(void)
-{
-    return atomic_load(&tri_mpsc_tx(tx.end.chan)->tail) & TRI_RX_PARKED;
-}
-
 /* Starts a sender of @id; its outcome goes to result[id] and left[id]. */
 static void spawn_sender(tr_scope *root, uint32_t id, tr_time deadline, tr_task *ret_task)
 {
@@ -73,10 +57,10 @@ static void spawn_sender(tr_scope *root, uint32_t id, tr_time deadline, tr_task 
 /* The same, and waits until it is in line behind the others. */
 static void queue_sender(tr_scope *root, uint32_t id, tr_time deadline, tr_task *ret_task)
 {
-    unsigned n = n_in_line();
+    unsigned n = n_in_line(rx.end.chan);
 
     spawn_sender(root, id, deadline, ret_task);
-    step_until(n_in_line() == n + 1);
+    step_until(n_in_line(rx.end.chan) == n + 1);
 }
 
 static void open_full(void)
@@ -260,11 +244,11 @@ static int chooser(struct job *j)
 static void queue_chooser(tr_scope *root, uint32_t id)
 {
     struct job j = { itemq_tx_clone(&tx), TR_NEVER, item(id), &result[id], &left[id] };
-    unsigned n = n_in_line();
+    unsigned n = n_in_line(rx.end.chan);
 
     result[id] = 1;
     need_eq(chooser_spawn(root, &j, NULL), 0);
-    step_until(n_in_line() == n + 1);
+    step_until(n_in_line(rx.end.chan) == n + 1);
 }
 
 /* The first in line is told of the place; before it runs, its other arm is ready as well. */
@@ -311,7 +295,7 @@ STEP_TEST(mpsc_wait, place_of_a_granted_arm_that_loses_and_was_alone_is_anybodys
     open_full();
     queue_chooser(root, 2);
     grant_and_take_back(2);
-    check_eq(n_in_line(), 0);
+    check_eq(n_in_line(rx.end.chan), 0);
     check_eq(itemq_try_send(&tx, &m), 0);
     check_eq(take(), 9);
     close_channel();
@@ -327,7 +311,7 @@ STEP_TEST(mpsc_wait, arm_that_loses_without_a_place_leaves_the_line_as_it_is)
     tr_notify_one(&other);
     step_until(result[3] != 1);
     check_eq(result[3], 100);
-    check_eq(n_in_line(), 2);
+    check_eq(n_in_line(rx.end.chan), 2);
     check_eq(take(), 1);
     check_eq(take(), 2);
     check_eq(take(), 4);
@@ -353,7 +337,7 @@ static void park_receiver(tr_scope *scope, tr_time deadline, tr_task *ret_task)
     need_eq(itemq_new(2, &tx, &rx), 0);
     result[0] = 1;
     need_eq(receiver_spawn(scope, &j, &opts), 0);
-    step_until(is_rx_parked());
+    step_until(is_rx_parked(tx.end.chan));
 }
 
 STEP_TEST(mpsc_wait, receiver_waits_for_a_message)
@@ -390,7 +374,7 @@ STEP_TEST(mpsc_wait, receive_ends_by_its_deadline_and_loses_nothing)
     park_receiver(root, tr_after(TR_MS(2)), NULL);
     step_until(result[0] != 1);
     check_eq(result[0], -ETIMEDOUT);
-    check(!is_rx_parked());
+    check(!is_rx_parked(tx.end.chan));
     check_eq(itemq_recv(&rx, TR_NOW, &left[1]), -ETIMEDOUT);
     check_eq(itemq_send(&tx, &m, TR_NEVER), 0);
     check_eq(itemq_recv(&rx, TR_NOW, &m), 0, "what is ready wins over a passed deadline");
@@ -441,7 +425,7 @@ STEP_TEST(mpsc_wait, cancelled_recv_many_has_taken_nothing)
     need_eq(itemq_new(4, &tx, &rx), 0);
     result[0] = 100;
     need_eq(many_receiver_spawn(root, &j, &(struct tr_task_opts){ .ret_task = &t }), 0);
-    step_until(is_rx_parked());
+    step_until(is_rx_parked(tx.end.chan));
     tr_task_abort(&t);
     step_until(result[0] != 100);
     check_eq(result[0], -ECANCELED);

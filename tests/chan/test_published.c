@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_published.c - a pin that is interrupted between its two steps, at each place of a publication,
- * and slots: they are used again as soon as nobody is in them, and more are made while all are in use.
+ * test_published.c - a pin that is interrupted between its two steps, at each place of a
+ * publication, and slots: they are used again as soon as nobody is in them, and more are made
+ * while all are in use.
  */
 #include "config.h"
 

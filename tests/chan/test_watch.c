@@ -5,15 +5,8 @@
 #include <errno.h>
 #include <pthread.h>
 
-#include <troupe/watch.h>
-
-#include "chan/items.h"
-#include "chan/step.h"
+#include "chan/watch-kit.h"
 #include "mem/alloc.h"
-
-TR_WATCH(itemw, struct item, item_drop);
-
-static void open_channel(void);
 
 struct job {
     itemw_rx rx;
@@ -28,36 +21,7 @@ static void job_drop(struct job *j)
 
 TR_TASK(waiter, struct job, job_drop);
 
-static itemw_tx tx;
-static itemw_rx rx;
-static int result[64];
-static atomic_uint n_waiting; /* tasks about to wait */
-
 TR_SUITE(watch, .races = true, .init = open_channel, .timeout = 20);
-
-/* The first value has id 1. */
-static void open_channel(void)
-{
-    struct item first = item(1);
-
-    need_eq(itemw_new(&first, &tx, &rx), 0);
-    check_eq(first.id, 0);
-}
-
-static void close_channel(void)
-{
-    itemw_tx_close(&tx);
-    itemw_rx_close(&rx);
-}
-
-static int send_id(uint32_t id)
-{
-    struct item m = item(id);
-    int r = itemw_send(&tx, &m);
-
-    check_eq(m.id, r == 0 ? 0 : id, "moved, or kept");
-    return r;
-}
 
 TR_TEST(watch, first_value_counts_as_seen)
 {
@@ -276,7 +240,9 @@ static int waiter(struct job *j)
     return 0;
 }
 
-/* Starts @n tasks that wait for a change. With one worker a task that was counted has parked. */
+/*
+ * Starts @n tasks that wait for a change. With one worker a task that was counted has parked.
+ */
 static void park(tr_scope *scope, unsigned n, tr_time deadline)
 {
     for (unsigned i = 0; i < n; i++) {

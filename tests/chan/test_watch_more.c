@@ -1,50 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* test_watch_more.c - marks, modifications, pins across sends, and waiting for the last receiver. */
+/*
+ * test_watch_more.c - marks, modifications, pins across sends, and waiting for the last
+ * receiver.
+ */
 #include "config.h"
 
 #include <errno.h>
 #include <pthread.h>
 
-#include <troupe/watch.h>
-
-#include "chan/items.h"
-#include "chan/step.h"
+#include "chan/watch-kit.h"
 #include "mem/alloc.h"
 
-TR_WATCH(itemw, struct item, item_drop);
-
-static void open_channel(void);
-
-static itemw_tx tx;
-static itemw_rx rx;
-static int result[64];
-static atomic_uint n_waiting; /* tasks about to wait */
-
 TR_SUITE(watch_more, .races = true, .init = open_channel, .timeout = 20);
-
-/* The first value has id 1. */
-static void open_channel(void)
-{
-    struct item first = item(1);
-
-    need_eq(itemw_new(&first, &tx, &rx), 0);
-    check_eq(first.id, 0);
-}
-
-static void close_channel(void)
-{
-    itemw_tx_close(&tx);
-    itemw_rx_close(&rx);
-}
-
-static int send_id(uint32_t id)
-{
-    struct item m = item(id);
-    int r = itemw_send(&tx, &m);
-
-    check_eq(m.id, r == 0 ? 0 : id, "moved, or kept");
-    return r;
-}
 
 /* ---- marks, and reading without them ---- */
 

@@ -9,3 +9,4 @@ unit_tests += tests/combine/test_select
 unit_tests += tests/combine/test_stream
 unit_tests += tests/combine/test_select_order
 unit_tests += tests/combine/test_select_set
+EXTRA_DIST += tests/combine/pair-kit.h

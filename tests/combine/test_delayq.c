@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_delayq.c - values that become due: their order, what moves and removes them, who is woken. */
+/*
+ * test_delayq.c - values that become due: their order, what moves and removes them, who is
+ * woken.
+ */
 #include "config.h"
 
 #include <pthread.h>

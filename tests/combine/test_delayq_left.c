@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_delayq_left.c - a delay queue that says when it is empty, and what becomes of its places. */
+/*
+ * test_delayq_left.c - a delay queue that says when it is empty, and what becomes of its
+ * places.
+ */
 #include "config.h"
 
 #include "mem/alloc.h"

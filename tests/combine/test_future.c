@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_future.c - what a user makes to wait for: woken before, during, after; in a select; late. */
+/*
+ * test_future.c - what a user makes to wait for: woken before, during, after; in a select;
+ * late.
+ */
 #include "config.h"
 
 #include <errno.h>

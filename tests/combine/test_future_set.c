@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_future_set.c - futures in a select set: polled when they were woken and somebody waits. */
+/*
+ * test_future_set.c - futures in a select set: polled when they were woken and somebody waits.
+ */
 #include "config.h"
 
 #include "sched/kit.h"

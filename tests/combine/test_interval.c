@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_interval.c - ticks: when they come, which are left out, what moves them and what does not. */
+/*
+ * test_interval.c - ticks: when they come, which are left out, what moves them and what does
+ * not.
+ */
 #include "config.h"
 
 #include <sys/syscall.h>

@@ -1,26 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* test_select.c - one of several sources: which arm, exactly one, fairness, who loses nothing. */
+/*
+ * test_select.c - one of several sources: which arm, exactly one, fairness, who loses nothing.
+ */
 #include "config.h"
 
 #include <pthread.h>
 
+#include "combine/pair-kit.h"
 #include "mem/alloc.h"
-#include "sched/kit.h"
 
 TR_SUITE(select, .races = true, .init = kit_listen, .timeout = 30);
 
-static atomic_uint n_dropped;
-
-struct item {
-    unsigned key; /* 0: empty */
-};
-
-static void item_drop(struct item *m)
-{
-    atomic_fetch_add(&n_dropped, m->key != 0);
-}
-
-TR_MPSC(itemq, struct item, item_drop);
 TR_ONESHOT(slot, struct item, item_drop);
 
 struct job {
@@ -97,25 +87,6 @@ STEP_TEST(select, a_disabled_arm_is_passed_over)
 }
 
 /* ---- ready at once ---- */
-
-struct pair {
-    itemq_tx tx;
-    itemq_rx rx;
-};
-
-static struct pair pair_new(size_t capacity)
-{
-    struct pair p = { .tx = { { NULL, 0 } } };
-
-    check_eq(itemq_new(capacity, &p.tx, &p.rx), 0);
-    return p;
-}
-
-static void pair_close(struct pair *p)
-{
-    itemq_tx_close(&p->tx);
-    itemq_rx_close(&p->rx);
-}
 
 STEP_TEST(select, what_is_ready_is_consumed_and_the_rest_is_not)
 {

@@ -1,36 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* test_select_order.c - where a search begins, and when the conditions of arms are looked at. */
+/*
+ * test_select_order.c - where a search begins, and when the conditions of arms are looked at.
+ */
 #include "config.h"
 
+#include "combine/pair-kit.h"
 #include "mem/alloc.h"
-#include "sched/kit.h"
 
 TR_SUITE(select_order, .init = kit_listen, .timeout = 30);
-
-struct item {
-    unsigned key; /* 0: empty */
-};
-
-TR_MPSC(itemq, struct item, tr_nodrop);
-
-struct pair {
-    itemq_tx tx;
-    itemq_rx rx;
-};
-
-static struct pair pair_new(size_t capacity)
-{
-    struct pair p = { .tx = { { NULL, 0 } } };
-
-    check_eq(itemq_new(capacity, &p.tx, &p.rx), 0);
-    return p;
-}
-
-static void pair_close(struct pair *p)
-{
-    itemq_tx_close(&p->tx);
-    itemq_rx_close(&p->rx);
-}
 
 /* ---- a task that selects over two queues ---- */
 
@@ -197,7 +174,9 @@ STEP_TEST(select_order, an_arm_that_was_only_made_has_begun_nothing)
     pair_close(&p);
 }
 
-/* A condition on what the arm itself changes: a select takes one arm and returns, so it holds. */
+/*
+ * A condition on what the arm itself changes: a select takes one arm and returns, so it holds.
+ */
 STEP_TEST(select_order, a_condition_that_an_arm_changes_is_looked_at_before_the_next_one)
 {
     struct pair a = pair_new(8), b = pair_new(8);
@@ -226,7 +205,9 @@ STEP_TEST(select_order, a_condition_that_an_arm_changes_is_looked_at_before_the_
     pair_close(&b);
 }
 
-/* An arm is an instant, not a span: made once, others that are ready meanwhile do not move it. */
+/*
+ * An arm is an instant, not a span: made once, others that are ready meanwhile do not move it.
+ */
 VIRTUAL_TEST(select_order, a_deadline_arm_that_was_made_once_is_not_begun_anew_by_the_others)
 {
     struct pair p = pair_new(1);

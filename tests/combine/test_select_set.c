@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_select_set.c - arms that stay registered: which one, in what order, and who leaves when. */
+/*
+ * test_select_set.c - arms that stay registered: which one, in what order, and who leaves when.
+ */
 #include "config.h"
 
 #include <errno.h>

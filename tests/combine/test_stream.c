@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_stream.c - what one makes of a queue with deadlines and ticks: chunks, distances, gaps. */
+/*
+ * test_stream.c - what one makes of a queue with deadlines and ticks: chunks, distances, gaps.
+ */
 #include "config.h"
 
 #include "sched/kit.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kit.h - everything that can go wrong at a wait, at every wait. A scenario runs in the simulator
- * again and again; in the k-th run its k-th suspension, of whichever task, is hit; then each
- * request for memory in its turn fails. It ends when a run has no k-th one: that run was not hit
- * and must succeed.
+ * kit.h - everything that can go wrong at a wait, at every wait. A scenario runs in the
+ * simulator again and again; in the k-th run its k-th suspension, of whichever task, is hit;
+ * then each request for memory in its turn fails. It ends when a run has no k-th one: that run
+ * was not hit and must succeed.
  *
  * The suspensions are found by the linker, which leads tri_worker_switch() through here; the
  * library knows nothing of it. All waits have a deadline that virtual time reaches only when
@@ -33,7 +33,8 @@ static const char *const hit_name[N_HIT] = { "memory", "asleep", "woken", "all",
 
 struct scenario {
     int (*stage)(tr_scope *s); /* a task of @s, which collects; may be hit as any other */
-    void (*finish)(void);      /* after the last task: checks, and releases what is left; may be NULL */
+    void (*finish)(void);      /* after the last task: checks, and releases what is left; may be
+                                * NULL */
 };
 
 static struct {
@@ -86,8 +87,9 @@ static inline tr_time late(void)
 }
 
 /*
- * MAY(call, code...): the result, which is not negative, or one of the codes, or of those the hit
- * explains: a cancel and a drain only in a task that has met it, -ENOMEM once a request failed.
+ * MAY(call, code...): the result, which is not negative, or one of the codes, or of those the
+ * hit explains: a cancel and a drain only in a task that has met it, -ENOMEM once a request
+ * failed.
  */
 #define MAY(...)            EVERY_MAY(__VA_ARGS__, 0, 0)
 #define EVERY_MAY(call, ...) every_may((call), #call, (const int[]){ __VA_ARGS__ })

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Scopes, joins, races, handlers and restarts, with every wait hit: nothing outlives its scope. */
+/*
+ * Scopes, joins, races, handlers and restarts, with every wait hit: nothing outlives its scope.
+ */
 #include "config.h"
 
 #include "every/kit.h"

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Delay queue, interval, select and sets of arms, with every wait hit: who loses takes nothing. */
+/*
+ * Delay queue, interval, select and sets of arms, with every wait hit: who loses takes nothing.
+ */
 #include "config.h"
 
 #include "every/kit.h"
@@ -43,7 +45,9 @@ static int inserter(unsigned i)
     return 0;
 }
 
-/* Until nothing has come for long: that is no wake-up lost, as the rest is looked at after it. */
+/*
+ * Until nothing has come for long: that is no wake-up lost, as the rest is looked at after it.
+ */
 static int delay_taker(unsigned i)
 {
     int r = 0;
@@ -164,7 +168,9 @@ static int make_sources(void)
     return 0;
 }
 
-/* Makes the arm @which ready, once. -EINVAL: the end was used up, or closed by the other giver. */
+/*
+ * Makes the arm @which ready, once. -EINVAL: the end was used up, or closed by the other giver.
+ */
 static int give(unsigned which)
 {
     struct item it TR_CLEANUP(item_drop) = { 0 };

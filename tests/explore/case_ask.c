@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * case_ask.c - chan/ask.c and sched/gate.c: thread 0 asks, thread 1 replies. An answer is received
- * or handed back, whoever gives up first, and is written only where somebody waits for it.
+ * case_ask.c - chan/ask.c and sched/gate.c: thread 0 asks, thread 1 replies. An answer is
+ * received or handed back, whoever gives up first, and is written only where somebody waits for
+ * it.
  */
 #include "config.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * case_ask_arm.c - sched/gate.h under chan/ask_arm.c: an answer ends once, with its asker, whole, or
- * with the replier; a select hears of it; and the place is the asker's after the end.
+ * case_ask_arm.c - sched/gate.h under chan/ask_arm.c: an answer ends once, with its asker,
+ * whole, or with the replier; a select hears of it; and the place is the asker's after the end.
  */
 #include "config.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * case_broadcast_copy.c - chan/broadcast through a clone function: the original and every copy are
- * dropped once, when nobody needs them, whether they were received, lost, or never looked at.
+ * case_broadcast_copy.c - chan/broadcast through a clone function: the original and every copy
+ * are dropped once, when nobody needs them, whether they were received, lost, or never looked
+ * at.
  */
 #include "config.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * case_broadcast_wait.c - chan/broadcast with TR_BROADCAST_WAIT: nothing is lost, senders wait in
- * line for the slowest receiver, whoever goes first. Receivers move with fences: without, it
+ * case_broadcast_wait.c - chan/broadcast with TR_BROADCAST_WAIT: nothing is lost, senders wait
+ * in line for the slowest receiver, whoever goes first. Receivers move with fences: without, it
  * rests on membarrier(2), which is not explored.
  */
 #include "config.h"

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* case_cycle.c - sched/cycle.h: no circle of askers goes unseen, and none is seen that is none. */
+/*
+ * case_cycle.c - sched/cycle.h: no circle of askers goes unseen, and none is seen that is none.
+ */
 #include "config.h"
 
 #include "explore/explore.h"

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* case_deque.c - sched/deque.h: each actor comes out once; what is stolen is the oldest first. */
+/*
+ * case_deque.c - sched/deque.h: each actor comes out once; what is stolen is the oldest first.
+ */
 #include "config.h"
 
 #include "explore/explore.h"

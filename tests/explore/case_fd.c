@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * case_fd.c - reactor/readiness.c and io/gate.c: a task that tries, blocks and waits, against the
- * events of a kernel and a poller that are played by another thread; and acceptors that wait for
- * a close or for room.
+ * case_fd.c - reactor/readiness.c and io/gate.c: a task that tries, blocks and waits, against
+ * the events of a kernel and a poller that are played by another thread; and acceptors that
+ * wait for a close or for room.
  */
 #include "config.h"
 

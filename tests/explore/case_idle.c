@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * case_idle.c - sched/idle.c and steal.c: two workers of one runtime. What waits behind an actor
- * that does not end is found and run by the other worker, whatever that is just about to do.
+ * case_idle.c - sched/idle.c and steal.c: two workers of one runtime. What waits behind an
+ * actor that does not end is found and run by the other worker, whatever that is just about to
+ * do.
  */
 #include "config.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * case_mpsc.c - chan/mpsc: what is sent arrives once, in the order of each sender, whatever ends
- * first. Plain threads; case_mpsc_wait.c has the tasks.
+ * case_mpsc.c - chan/mpsc: what is sent arrives once, in the order of each sender, whatever
+ * ends first. Plain threads; case_mpsc_wait.c has the tasks.
  */
 #include "config.h"
 

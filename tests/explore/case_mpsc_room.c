@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * case_mpsc_room.c - chan/mpsc under its lock: permits beside senders that try, and a channel that
- * drops the oldest.
+ * case_mpsc_room.c - chan/mpsc under its lock: permits beside senders that try, and a channel
+ * that drops the oldest.
  */
 #include "config.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * case_notify.c - sync/notify.c and sync/barrier.c: each notification reaches one waiter or is the
- * permit, all that wait at a notification of all go on, and those who meet have met.
+ * case_notify.c - sync/notify.c and sync/barrier.c: each notification reaches one waiter or is
+ * the permit, all that wait at a notification of all go on, and those who meet have met.
  */
 #include "config.h"
 
@@ -21,7 +21,8 @@ struct shared {
     tr_notify notify;
     tr_barrier barrier;
     atomic_uint n; /* what is waited for */
-    unsigned data[EXPLORE_THREADS]; /* plain: each thread's own, read by the others after a wait */
+    unsigned data[EXPLORE_THREADS]; /* plain: each thread's own, read by the others after a
+                                     * wait */
 };
 
 static struct shared *shared;

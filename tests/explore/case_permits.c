@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * case_permits.c - sync/permits.c as semaphore, mutex, rwlock and once: who may be in is in, what
- * they did is seen by who comes next, nobody waits for ever, and nobody touches the object when
- * the last one that was let in has freed it.
+ * case_permits.c - sync/permits.c as semaphore, mutex, rwlock and once: who may be in is in,
+ * what they did is seen by who comes next, nobody waits for ever, and nobody touches the object
+ * when the last one that was let in has freed it.
  */
 #include "config.h"
 

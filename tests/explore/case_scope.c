@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * case_scope.c - sched/scope.c and scope_wait.c: the ends of the children, threads 1 and 2, against
- * the wait of the owner, thread 0, who frees the scope as soon as nobody is left in it.
+ * case_scope.c - sched/scope.c and scope_wait.c: the ends of the children, threads 1 and 2,
+ * against the wait of the owner, thread 0, who frees the scope as soon as nobody is left in it.
  */
 #include "config.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * case_set.c - combine/select_set.c: thread 0, a task, has the receiving ends of two channels in a
- * set; the others send. No message and no end is missed, whichever relay is woken when, and a
- * relay that is removed may still be woken.
+ * case_set.c - combine/select_set.c: thread 0, a task, has the receiving ends of two channels
+ * in a set; the others send. No message and no end is missed, whichever relay is woken when,
+ * and a relay that is removed may still be woken.
  */
 #include "config.h"
 

@@ -176,7 +176,9 @@ static void get_and_close_2(void)
     watched_rx_close(&rx_2);
 }
 
-/* The first value is seen; finish_unseen() and finish_seen() look when the send has returned. */
+/*
+ * The first value is seen; finish_unseen() and finish_seen() look when the send has returned.
+ */
 static void peek(void)
 {
     (void)watched_peek(&rx);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * explore.h - runs a small case through all interleavings of its threads. A case is a setup, up
- * to three threads and a finish; the setup and the finish run alone. Everything that the library
- * and the case do to memory goes through memory.c, and every step that another thread can notice
- * is a place where the next thread is chosen: see docs/design/exploration.md.
+ * to three threads and a finish; the setup and the finish run alone. Everything that the
+ * library and the case do to memory goes through memory.c, and every step that another thread
+ * can notice is a place where the next thread is chosen: see docs/design/exploration.md.
  *
- *     a check that fails, a thread that never goes on, memory used after its end, freed twice or
- *     never freed, and plain accesses without an order between them end the case as failed
+ *     a check that fails, a thread that never goes on, memory used after its end, freed twice
+ *     or never freed, and plain accesses without an order between them end the case as failed
  *
- * A case is a function of the schedule alone: no clock, no chance, no state kept from one run to
- * the next but what the setup makes anew.
+ * A case is a function of the schedule alone: no clock, no chance, no state kept from one run
+ * to the next but what the setup makes anew.
  */
 #ifndef TESTS_EXPLORE_H
 #define TESTS_EXPLORE_H

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* explore_combine.c - explores questions, completers, futures, delay queues, sets, scopes and the
- * ends of tasks. */
+/*
+ * explore_combine.c - explores questions, completers, futures, delay queues, sets, scopes and
+ * the ends of tasks.
+ */
 #include "config.h"
 
 #include "explore/explore.h"

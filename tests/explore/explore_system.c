@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* explore_system.c - explores descriptors, the gate of acceptors, and the level of a runtime. */
+/*
+ * explore_system.c - explores descriptors, the gate of acceptors, and the level of a runtime.
+ */
 #include "config.h"
 
 #include "explore/explore.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * force.h - comes before everything else in the sources that are explored, the library's and the
- * cases'. They are compiled with -fsanitize=thread, for the calls that the compiler then puts at
- * each access of memory (steps.c); ThreadSanitizer itself is not linked. What is left for here:
- * the names of places, the calls out of the program, and variables of a thread.
+ * force.h - comes before everything else in the sources that are explored, the library's and
+ * the cases'. They are compiled with -fsanitize=thread, for the calls that the compiler then
+ * puts at each access of memory (steps.c); ThreadSanitizer itself is not linked. What is left
+ * for here: the names of places, the calls out of the program, and variables of a thread.
  */
 #ifndef TESTS_EXPLORE_FORCE_H
 #define TESTS_EXPLORE_FORCE_H
@@ -163,7 +163,7 @@ void tri_rcu_unlock(void);
 bool tri_rcu_is_reading(void);
 void tri_rcu_retire(struct tri_rcu_head *head, void (*fn)(struct tri_rcu_head *head));
 
-/* ---- in place of mem/slab.h: no record is used again, so that a late touch of one shows ---- */
+/* ---- in place of mem/slab.h: no record is used again, so a late touch of one shows ---- */
 
 #define TRI_MEM_SLAB_H
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel.c - what stands in for the kernel and the allocator: the futex calls, yielding, memory.
- * A spin goes on in two ways: through all of it at once, as if nobody ran meanwhile, or not until
- * somebody has written. A yield knows the second only. A wait with a deadline may end at any
- * moment. membarrier(2) does nothing: what it is for is not explored.
+ * kernel.c - what stands in for the kernel and the allocator: the futex calls, yielding,
+ * memory. A spin goes on in two ways: through all of it at once, as if nobody ran meanwhile, or
+ * not until somebody has written. A yield knows the second only. A wait with a deadline may end
+ * at any moment. membarrier(2) does nothing: what it is for is not explored.
  */
 #include "config.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ledger.h - the messages of a case and what becomes of each: it ends exactly once, as received,
- * handed back or dropped; what one thread sends is received in that order. Message 10 * t + k is
- * the k-th one of thread t, k from 1; each has an object of its own, so one that is lost is also
- * memory never freed, and one that comes twice is freed twice.
+ * ledger.h - the messages of a case and what becomes of each: it ends exactly once, as
+ * received, handed back or dropped; what one thread sends is received in that order. Message 10
+ * * t + k is the k-th one of thread t, k from 1; each has an object of its own, so one that is
+ * lost is also memory never freed, and one that comes twice is freed twice.
  */
 #ifndef TESTS_EXPLORE_LEDGER_H
 #define TESTS_EXPLORE_LEDGER_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memory.c - the memory that a case uses: its blocks, which are never used twice in one run, and
- * the stacks of its threads; and what is known of each GRAIN bytes of it:
+ * memory.c - the memory that a case uses: its blocks, which are never used twice in one run,
+ * and the stacks of its threads; and what is known of each GRAIN bytes of it:
  *
  *     cell    when each thread last read or wrote it, by plain and by atomic accesses
  *     word    what an acquire there shows, as a vector of clocks
@@ -67,8 +67,10 @@ static struct vector now[N_SELF];
 static uint64_t run;
 static bool has_news;
 
-/* What the threads have changed in this run outside of it: variables of the library and the case.
- * By a hash of their addresses: those that are noted already. */
+/*
+ * What the threads have changed in this run outside of it: variables of the library and the
+ * case. By a hash of their addresses: those that are noted already.
+ */
 static struct {
     void *addr;
     size_t size;
@@ -232,7 +234,8 @@ void memory_free(void *p, size_t keep)
     if (b->freed)
         explore_fail("freed twice: %zu bytes", b->size);
     if (threads_are_running())
-        memory_access(from, b->size - keep, PLAIN_WRITE); /* every other access must come before */
+        memory_access(from, b->size - keep, PLAIN_WRITE); /* every other access must come
+                                                           * before */
     b->freed = true;
     memset(from, POISON, b->size - keep);
     memset(is_alive + grain(from), 0, (b->size - keep + GRAIN - 1) / GRAIN);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * search.c - goes through the schedules of each case: depth first, without keeping any state but
- * the choices of the run before; a run repeats them up to the last one that has another way to
- * go on. Schedules with more preemptions than the bound are left out (M. Musuvathi, S. Qadeer,
- * "Iterative context bounding", 2007). A word that only one thread uses, or that is only read, is
- * no place to choose at; which ones these are is found out by the runs: when another word turns
- * out to be shared the search begins again.
+ * search.c - goes through the schedules of each case: depth first, without keeping any state
+ * but the choices of the run before; a run repeats them up to the last one that has another way
+ * to go on. Schedules with more preemptions than the bound are left out (M. Musuvathi, S.
+ * Qadeer, "Iterative context bounding", 2007). A word that only one thread uses, or that is
+ * only read, is no place to choose at; which ones these are is found out by the runs: when
+ * another word turns out to be shared the search begins again.
  *
  *     explore_x                    all cases of the program; TR_FULL=1: with the full bounds
  *     explore_x NAME               one

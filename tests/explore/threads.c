@@ -9,8 +9,8 @@
  *     LEFT     in a spin: until another thread has written a word
  *     DONE     has returned
  *
- * To leave a thread that could go on is a preemption. If nobody may run on and not all are DONE,
- * a wake-up was lost.
+ * To leave a thread that could go on is a preemption. If nobody may run on and not all are
+ * DONE, a wake-up was lost.
  *
  * Sleep sets, where all interleavings are wanted (P. Godefroid, "Partial-order methods", 1996):
  * once "t first" has been explored at a choice, t need not be run in the other branches until a
@@ -141,7 +141,9 @@ static _Noreturn void fail_stuck(void)
                  n_thread > 2 ? names[threads[2].state] : "-");
 }
 
-/* Candidates, the running thread first. Returns how many; *@ret_any: somebody may run at all. */
+/*
+ * Candidates, the running thread first. Returns how many; *@ret_any: somebody may run at all.
+ */
 static unsigned candidates(bool can_stay, unsigned *c, bool *ret_any)
 {
     unsigned n = 0;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* world.c - see world.h; and liburcu's stand-in, and what the scheduler's files need to link. */
+/*
+ * world.c - see world.h; and liburcu's stand-in, and what the scheduler's files need to link.
+ */
 #include "config.h"
 
 #include "actor/runtime.h"
@@ -486,8 +488,8 @@ const struct explore_case world_warm_up = {
 };
 
 /*
- * ---- in place of sched/gate_pool.c: no state from one run to the next. Gates that were given back
- * are memory to the end of the run, for late repliers; no case has a late walk. ----
+ * ---- in place of sched/gate_pool.c: no state from one run to the next. Gates that were given
+ * back are memory to the end of the run, for late repliers; no case has a late walk. ----
  */
 
 static struct tri_gate *put_gates;

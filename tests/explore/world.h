@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * world.h - a worker with one started task, for a thread of a case to be: its waits are those of
- * a task, with the real inbox, queues, picking and sleeping of lib/sched.
+ * world.h - a worker with one started task, for a thread of a case to be: its waits are those
+ * of a task, with the real inbox, queues, picking and sleeping of lib/sched.
  */
 #ifndef TESTS_EXPLORE_WORLD_H
 #define TESTS_EXPLORE_WORLD_H
@@ -37,7 +37,9 @@ tr_task world_worker_handle(struct world_worker *w);
 /* In the finish. NULL: nothing. */
 void world_worker_free(struct world_worker *w);
 
-/* The same for a case's threads by their numbers; those that are not named are plain threads. */
+/*
+ * The same for a case's threads by their numbers; those that are not named are plain threads.
+ */
 void world_task(unsigned thread, enum tri_wakee_kind kind, uint16_t seat); /* in the setup */
 bool world_enter(void); /* where a thread begins; true: it is a task */
 bool world_is_task(void);

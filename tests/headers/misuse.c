@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Mistakes that the compiler has to find. Each has a number, and lies beside its correction: what
- * compiles without TR_BAD differs from what must not in these lines only.
+ * Mistakes that the compiler has to find. Each has a number, and lies beside its correction:
+ * what compiles without TR_BAD differs from what must not in these lines only.
  */
 #include <troupe.h>
 

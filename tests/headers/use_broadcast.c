@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A broadcast with and without a clone function; wrong messages, ends and clones are refused. */
+/*
+ * A broadcast with and without a clone function; wrong messages, ends and clones are refused.
+ */
 #include <troupe/broadcast.h>
 
 #ifndef TR_BAD

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* use_handler.c - a handler's mailbox with all it can have, and what the compiler must refuse. */
+/*
+ * use_handler.c - a handler's mailbox with all it can have, and what the compiler must refuse.
+ */
 #include <troupe.h>
 
 struct job {

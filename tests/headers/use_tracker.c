@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* use_tracker.c - members, aborters, guards, the rest of a delay queue, and what must be refused. */
+/*
+ * use_tracker.c - members, aborters, guards, the rest of a delay queue, and what must be
+ * refused.
+ */
 #include <troupe.h>
 
 TR_DELAYQ(leases, int, tr_nodrop);

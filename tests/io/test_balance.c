@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * test_balance.c - a thousand connections are accepted while nothing happens on them, and then
- * all work at once: started tasks stay where they are, so both workers must have got their half.
+ * all work at once: started tasks stay where they are, so both workers must have got their
+ * half.
  *
  * The work of each is the same and fixed, so the halves do not depend on what else the machine
  * does. With TR_FULL=1 it lasts some seconds, and each worker must have been running, or kept
@@ -209,7 +210,9 @@ static bool is_full(void)
     return full && atoi(full) != 0 && !tri_guard_is_slow();
 }
 
-/* Each from the first byte of all until its own last connection was done: a core may be slower. */
+/*
+ * Each from the first byte of all until its own last connection was done: a core may be slower.
+ */
 static void check_busy(void)
 {
     tr_time begin = busy[0].begin < busy[1].begin ? busy[0].begin : busy[1].begin;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_fork_sock.c - what a forked child does with a connection leaves its parent's as it was. */
+/*
+ * test_fork_sock.c - what a forked child does with a connection leaves its parent's as it was.
+ */
 #include "config.h"
 
 #include <errno.h>

@@ -267,7 +267,9 @@ static double cpu_seconds(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* Limits the process to @n descriptors more than are open: the limit is one of their numbers. */
+/*
+ * Limits the process to @n descriptors more than are open: the limit is one of their numbers.
+ */
 static struct rlimit limit_descriptors(int n)
 {
     struct rlimit was, now;

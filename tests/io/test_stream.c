@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_stream.c - reading, writing, lines and printing, over a scripted stream and over sockets. */
+/*
+ * test_stream.c - reading, writing, lines and printing, over a scripted stream and over
+ * sockets.
+ */
 #include "config.h"
 
 #include <errno.h>
@@ -206,7 +209,9 @@ static int failed_line(tr_scope *root, void *arg)
     return 0;
 }
 
-/* In virtual time: however slow the machine is, the rest of the line comes after the deadline. */
+/*
+ * In virtual time: however slow the machine is, the rest of the line comes after the deadline.
+ */
 TR_TEST(stream, failed_line_keeps_what_came)
 {
     const struct tr_runtime_opts opts = { .simulate = true };

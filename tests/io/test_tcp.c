@@ -264,7 +264,9 @@ ACTOR_TEST(tcp, client_that_half_closes_still_gets_its_answer)
     tr_sock_close(&c);
 }
 
-/* The end arrives together with data: one edge for both, and a short read must not forget it. */
+/*
+ * The end arrives together with data: one edge for both, and a short read must not forget it.
+ */
 ACTOR_TEST(tcp, end_that_came_with_the_data_is_seen_after_it)
 {
     tr_sock c = { NULL }, s = { NULL };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_trweb.c - the web server's connection over a stream that is no socket: it gives and takes
- * as little at a time as a test likes, falls silent, or breaks. Time is virtual here, and exact.
+ * test_trweb.c - the web server's connection over a stream that is no socket: it gives and
+ * takes as little at a time as a test likes, falls silent, or breaks. Time is virtual here, and
+ * exact.
  */
 #include "config.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_wait.c - every call that waits, ended by its deadline, a cancel and a drain; and the socket
- * works afterwards.
+ * test_wait.c - every call that waits, ended by its deadline, a cancel and a drain; and the
+ * socket works afterwards.
  */
 #include "config.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * linear.h - is what threads and tasks saw of an object explained by some order of their calls? A
- * history has the calls with the stamps of their begin and their end; a model says what a call
- * may return if nothing else happens meanwhile. The history is linearizable if the calls can be
- * put in an order that the model accepts, and in which a call that had ended before another one
- * began comes first. See docs/design/linearizability.md.
+ * linear.h - is what threads and tasks saw of an object explained by some order of their calls?
+ * A history has the calls with the stamps of their begin and their end; a model says what a
+ * call may return if nothing else happens meanwhile. The history is linearizable if the calls
+ * can be put in an order that the model accepts, and in which a call that had ended before
+ * another one began comes first. See docs/design/linearizability.md.
  */
 #ifndef TESTS_LINEAR_H
 #define TESTS_LINEAR_H

@@ -2,8 +2,9 @@
 /*
  * model_broadcast.c - what troupe/broadcast.h promises, with these liberties:
  *
- *     a receive that says "empty", or waits on, while the send of its next message has not returned
- *     a receive that lags may count from before the newest message while the send of that one has
+ *     a receive that says "empty", or waits on, while the send of its next message has not
+ *     returned a receive that lags may count from before the newest message while the send of
+ *     that one has
  *       not returned; the next receive lags again then, by one
  *     a send that finds the ring full, or its deadline, while another one waits in line: "never
  *       overtakes a sender that waits"

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * model_sync.c - what troupe/semaphore.h, mutex.h and rwlock.h promise, with one liberty: what is
- * free may be kept for one that waits. So a try, a deadline or a look that meets a waiting form may
- * find nothing: "while one waits, nobody overtakes it, and what is given back is kept for it". The
- * same of permits that came to one who finds the semaphore closed at its next turn.
+ * model_sync.c - what troupe/semaphore.h, mutex.h and rwlock.h promise, with one liberty: what
+ * is free may be kept for one that waits. So a try, a deadline or a look that meets a waiting
+ * form may find nothing: "while one waits, nobody overtakes it, and what is given back is kept
+ * for it". The same of permits that came to one who finds the semaphore closed at its next
+ * turn.
  */
 #include "config.h"
 

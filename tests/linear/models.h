@@ -6,9 +6,9 @@
 #include "linear/linear.h"
 
 /*
- * A queue. param: the capacity (0: unbounded), enum tr_overflow, places of the urgent lane, number
- * of sending ends. Messages are numbers from 1; under TR_OVERFLOW_CONFLATE their key is what is
- * left of them after a division by MPSC_KEYS.
+ * A queue. param: the capacity (0: unbounded), enum tr_overflow, places of the urgent lane,
+ * number of sending ends. Messages are numbers from 1; under TR_OVERFLOW_CONFLATE their key is
+ * what is left of them after a division by MPSC_KEYS.
  */
 enum mpsc_kind {
     MPSC_SEND,      /* the try form. in: the message */
@@ -47,8 +47,8 @@ extern const struct lin_model oneshot_model;
 
 /*
  * A broadcast. param: the capacity, tr_broadcast_flag, flags of the subscribers, number of
- * receivers at the begin. A receiver that ends because it lagged takes two steps: BROADCAST_RECV,
- * and BROADCAST_FAILED after it.
+ * receivers at the begin. A receiver that ends because it lagged takes two steps:
+ * BROADCAST_RECV, and BROADCAST_FAILED after it.
  */
 enum broadcast_kind {
     BROADCAST_SEND, /* the try form. in: the message */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * run.c - records histories: of threads, of tasks on two workers, of both at once, and of tasks in
- * the simulator. The choices depend on TR_SEED and the number of the history; so does the order,
- * in the simulator.
+ * run.c - records histories: of threads, of tasks on two workers, of both at once, and of tasks
+ * in the simulator. The choices depend on TR_SEED and the number of the history; so does the
+ * order, in the simulator.
  *
- * A stamp is a number from one counter. acq_rel: a call that had ended before another one began has
- * happened before it, in the sense of C11 too; nothing less is a promise of the library.
+ * A stamp is a number from one counter. acq_rel: a call that had ended before another one began
+ * has happened before it, in the sense of C11 too; nothing less is a promise of the library.
  */
 #include "config.h"
 

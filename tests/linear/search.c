@@ -2,11 +2,12 @@
 /*
  * search.c - looks for an order of the calls of a history that its model accepts: J. Wing,
  * C. Gong, "Testing and verifying concurrent objects", 1993: depth first, the next call is one
- * that began before any that is still to be placed had ended; with the memory of G. Lowe, "Testing
- * for linearizability", 2017: a set of placed calls and the state after them are tried once.
+ * that began before any that is still to be placed had ended; with the memory of G. Lowe,
+ * "Testing for linearizability", 2017: a set of placed calls and the state after them are tried
+ * once.
  *
- * Of a history that is cut off at a stamp, the calls that had ended must be placed, those that had
- * only begun may be.
+ * Of a history that is cut off at a stamp, the calls that had ended must be placed, those that
+ * had only begun may be.
  */
 #include "config.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_search.c - histories written by hand: the right ones are accepted, the wrong ones refused. */
+/*
+ * test_search.c - histories written by hand: the right ones are accepted, the wrong ones
+ * refused.
+ */
 #include "config.h"
 
 #include <errno.h>

@@ -59,15 +59,17 @@ static inline void run_with(struct tr_runtime_opts opts, tr_run_fn *fn, void *ar
     check_eq(tr_run_with(&opts, fn, arg), 0, "the runtime ends cleanly");
 }
 
-/* How often a test makes some order by itself: @n times, but once if it is repeated as a whole. */
+/*
+ * How often a test makes some order by itself: @n times, but once if it is repeated as a whole.
+ */
 static inline unsigned tries(unsigned n)
 {
     return tri_repeat > 0 ? 1 : n;
 }
 
 /*
- * Runs @fn in the simulator, once for each of some seeds: every order of a race comes up. Returns
- * how many there were.
+ * Runs @fn in the simulator, once for each of some seeds: every order of a race comes up.
+ * Returns how many there were.
  */
 static inline unsigned run_seeds(unsigned n, tr_run_fn *fn, void *arg)
 {

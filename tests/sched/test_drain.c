@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_drain.c - the first stage of a stop: which waits end, both limits of a deadline, and what
- * wins when several reasons to return meet: ready, then cancelled, drained, timed out.
+ * test_drain.c - the first stage of a stop: which waits end, both limits of a deadline, and
+ * what wins when several reasons to return meet: ready, then cancelled, drained, timed out.
  */
 #include "config.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_fair.c - every ready actor runs within a bounded number of slices, whoever else is always
- * ready; timers and their order; and what a yield does.
+ * test_fair.c - every ready actor runs within a bounded number of slices, whoever else is
+ * always ready; timers and their order; and what a yield does.
  */
 #include "config.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_forgotten.c - what a program forgets is told: scopes left open, failures nobody asked for. */
+/*
+ * test_forgotten.c - what a program forgets is told: scopes left open, failures nobody asked
+ * for.
+ */
 #include "config.h"
 
 #include "sched/kit.h"

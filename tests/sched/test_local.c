@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_local.c - values of a piece of work: who sees them, for how long, and what forgetting costs. */
+/*
+ * test_local.c - values of a piece of work: who sees them, for how long, and what forgetting
+ * costs.
+ */
 #include "config.h"
 
 #include <pthread.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_misuse.c - a call from the wrong place is refused, and told with the call and the places,
- * by module and offset. Linked like a user's program, so that the module is this one.
+ * test_misuse.c - a call from the wrong place is refused, and told with the call and the
+ * places, by module and offset. Linked like a user's program, so that the module is this one.
  */
 #include "config.h"
 

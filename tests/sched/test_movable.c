@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_movable.c - tasks that change workers: what they leave behind, and when they may be taken. */
+/*
+ * test_movable.c - tasks that change workers: what they leave behind, and when they may be
+ * taken.
+ */
 #include "config.h"
 
 #include "sched/kit.h"
@@ -88,7 +91,9 @@ static void ring(bell_tx *tx)
     check_eq(bell_try_send(tx, &(int){ 1 }), 0);
 }
 
-/* Drops its argument on the stack of whoever was about to leave it: wakes him and two others. */
+/*
+ * Drops its argument on the stack of whoever was about to leave it: wakes him and two others.
+ */
 static void ringer_drop(struct none *arg)
 {
     tr_time end = tr_after(TR_S(5));

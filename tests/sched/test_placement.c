@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_placement.c - partners that one parent has spawned stay on its worker, though another one
- * is idle and looks for work: what is over in some microseconds is not worth a second worker.
+ * test_placement.c - partners that one parent has spawned stay on its worker, though another
+ * one is idle and looks for work: what is over in some microseconds is not worth a second
+ * worker.
  *
  * Only a slice of more than 50 µs lets the idle worker take what has not started. A worker that
- * was kept from its processor has been through such a one: that repetition says nothing, and there
- * is one more.
+ * was kept from its processor has been through such a one: that repetition says nothing, and
+ * there is one more.
  */
 #include "config.h"
 

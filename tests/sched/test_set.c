@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_set.c - a scope of a runtime on one thread as a set of tasks that stay there: where they run
- * and are dropped, whoever spawns, joins and wakes them, and when all have ended.
+ * test_set.c - a scope of a runtime on one thread as a set of tasks that stay there: where they
+ * run and are dropped, whoever spawns, joins and wakes them, and when all have ended.
  */
 #include "config.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_slice.c - what counts in a slice, who gives way at its end, and that nothing ready is refused. */
+/*
+ * test_slice.c - what counts in a slice, who gives way at its end, and that nothing ready is
+ * refused.
+ */
 #include "config.h"
 
 #include <pthread.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_steal.c - when unstarted tasks are stolen: a thief and a victim whose threads do not run,
- * and a clock that goes on 50 us from look to look.
+ * test_steal.c - when unstarted tasks are stolen: a thief and a victim whose threads do not
+ * run, and a clock that goes on 50 us from look to look.
  */
 #include "config.h"
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_task_cancel.c - abort in every state of a task, what a cancelled wait says, and shields. */
+/*
+ * test_task_cancel.c - abort in every state of a task, what a cancelled wait says, and shields.
+ */
 #include "config.h"
 
 #include <pthread.h>

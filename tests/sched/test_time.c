@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* test_time.c - sleeps and deadlines in virtual time: any span, exactly, and the same every time. */
+/*
+ * test_time.c - sleeps and deadlines in virtual time: any span, exactly, and the same every
+ * time.
+ */
 #include "config.h"
 
 #include <pthread.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * broadcast.c - senders against receivers, in threads, in tasks and in a crowd of both, over small
- * rings that wrap all the time. Rounds differ in what is sent (plain words, or values that are cloned), in whether a
- * full ring is overwritten, and in whether the waits have deadlines: without them, and where
- * senders wait, a lost wake-up is a hang. Every message is read whole, of one sender in order;
- * received and lost add up to what was sent; nothing is lost where senders wait; each original is
- * dropped once, and each copy by its receiver.
+ * broadcast.c - senders against receivers, in threads, in tasks and in a crowd of both, over
+ * small rings that wrap all the time. Rounds differ in what is sent (plain words, or values
+ * that are cloned), in whether a full ring is overwritten, and in whether the waits have
+ * deadlines: without them, and where senders wait, a lost wake-up is a hang. Every message is
+ * read whole, of one sender in order; received and lost add up to what was sent; nothing is
+ * lost where senders wait; each original is dropped once, and each copy by its receiver.
  */
 #include "config.h"
 

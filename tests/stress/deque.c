@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * deque.c - one owner that pushes, takes and grows against thieves; each actor must leave the
- * deque exactly once. What a push published (the payload) must be seen by whoever gets it. Every
- * other round nobody takes: then the owner steals, too, and thieves steal many at once.
+ * deque exactly once. What a push published (the payload) must be seen by whoever gets it.
+ * Every other round nobody takes: then the owner steals, too, and thieves steal many at once.
  */
 #include "config.h"
 

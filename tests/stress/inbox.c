@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inbox.c - threads that push actors to one inbox whose owner sleeps when there is nothing; each
- * actor must arrive once, each sleep must end, and the actors of one pusher keep their order.
+ * inbox.c - threads that push actors to one inbox whose owner sleeps when there is nothing;
+ * each actor must arrive once, each sleep must end, and the actors of one pusher keep their
+ * order.
  */
 #include "config.h"
 

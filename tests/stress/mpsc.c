@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mpsc.c - senders that try, block, give up, clone and close, against a receiver that takes some
- * messages and then drains, shuts or closes: as threads, as tasks that select, and as a crowd of
- * both. Every message must end once: received in the order of its sender, handed back, or dropped.
+ * mpsc.c - senders that try, block, give up, clone and close, against a receiver that takes
+ * some messages and then drains, shuts or closes: as threads, as tasks that select, and as a
+ * crowd of both. Every message must end once: received in the order of its sender, handed back,
+ * or dropped.
  */
 #include "config.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * oneshot.c - the two ends of many oneshots meet in every way: send or close against receive, try,
- * give up, shut or close. A value ends once: received, dropped, or still with its sender.
+ * oneshot.c - the two ends of many oneshots meet in every way: send or close against receive,
+ * try, give up, shut or close. A value ends once: received, dropped, or still with its sender.
  */
 #include "config.h"
 

@@ -7,9 +7,9 @@
 
 #include <errno.h>
 
-#include "stress.h"
+#include "users.h"
 
-static unsigned n_turn, n_task; /* of each; beside the threads */
+static unsigned n_turn; /* of each thread and task */
 
 static tr_rwlock lock;
 static unsigned long left, right; /* plain: the lock orders them */
@@ -72,11 +72,6 @@ static void turns(struct stress_thread *t)
 
 /* ---- tasks ---- */
 
-struct user {
-    uint64_t seed;
-};
-TR_TASK(user, struct user, tr_nodrop);
-
 static int lock_by_select(bool writes, tr_time deadline)
 {
     tr_arm arms[2] = { writes ? tr_rwlock_write_lock_arm(&lock)
@@ -116,25 +111,6 @@ static int user(struct user *u)
     for (unsigned i = 0; i < n_turn && r != -ECANCELED; i++)
         r = user_turn(&rand);
     return 0;
-}
-
-static int users(tr_scope *root, void *unused)
-{
-    tr_task tasks[STRESS_TASKS];
-
-    (void)unused;
-    for (unsigned i = 0; i < n_task; i++) {
-        struct user u = { tri_rand_next(&stress_rand) };
-        struct tr_task_opts opts = { .flags = TR_TASK_SPREAD, .ret_task = &tasks[i] };
-
-        check_eq(user_spawn(root, &u, &opts), 0);
-    }
-    for (unsigned i = 0; i < n_task; i++) {
-        if (stress_below(3) == 0)
-            tr_task_abort(&tasks[i]);
-        tr_task_close(&tasks[i]);
-    }
-    return tr_scope_join(root, TR_NEVER);
 }
 
 static void one_round(unsigned n_thread, bool with_tasks, uint32_t max_readers)

@@ -8,11 +8,11 @@
 
 #include <errno.h>
 
-#include "stress.h"
+#include "users.h"
 
 enum { N_PERMIT = 4, N_USER = 4 };
 
-static unsigned n_turn, n_task; /* of each; beside the threads */
+static unsigned n_turn; /* of each thread and task */
 
 static tr_semaphore sem;
 static atomic_int n_out;
@@ -58,11 +58,6 @@ static void turns(struct stress_thread *t)
 
 /* ---- tasks ---- */
 
-struct user {
-    uint64_t seed;
-};
-TR_TASK(user, struct user, tr_nodrop);
-
 static int take_somehow(unsigned n, struct tri_rand *rand)
 {
     tr_time soon = tr_after(TR_US(tri_rand_below(rand, 30)));
@@ -96,25 +91,6 @@ static int user(struct user *u)
             (void)tr_yield();
     }
     return 0;
-}
-
-static int users(tr_scope *root, void *unused)
-{
-    tr_task tasks[STRESS_TASKS];
-
-    (void)unused;
-    for (unsigned i = 0; i < n_task; i++) {
-        struct user u = { tri_rand_next(&stress_rand) };
-        struct tr_task_opts opts = { .flags = TR_TASK_SPREAD, .ret_task = &tasks[i] };
-
-        check_eq(user_spawn(root, &u, &opts), 0);
-    }
-    for (unsigned i = 0; i < n_task; i++) {
-        if (stress_below(3) == 0)
-            tr_task_abort(&tasks[i]);
-        tr_task_close(&tasks[i]);
-    }
-    return tr_scope_join(root, TR_NEVER);
 }
 
 static void close_late(struct stress_thread *t)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * stress.h - what the stress programs share: rounds until a time has passed, threads that begin
- * together, and beside them a runtime with tasks. Some rounds of each program are crowds: STRESS_THREADS
- * plain threads and STRESS_TASKS tasks on one object. TR_STRESS_MS: how long a program runs, 2000 by
- * default. TR_SEED repeats the choices, not the interleaving.
+ * together, and beside them a runtime with tasks. Some rounds of each program are crowds:
+ * STRESS_THREADS plain threads and STRESS_TASKS tasks on one object. TR_STRESS_MS: how long a
+ * program runs, 2000 by default. TR_SEED repeats the choices, not the interleaving.
  */
 #ifndef TESTS_STRESS_H
 #define TESTS_STRESS_H
@@ -57,8 +57,8 @@ static inline void *stress_main(void *arg)
 }
 
 /*
- * Runs fns[i] in a thread with the index i, all at the same moment, and beside them a runtime with
- * @root (or NULL); waits for their ends.
+ * Runs fns[i] in a thread with the index i, all at the same moment, and beside them a runtime
+ * with @root (or NULL); waits for their ends.
  */
 static inline void stress_beside(void (*const *fns)(struct stress_thread *), unsigned n,
                                  tr_run_fn *root)

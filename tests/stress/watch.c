@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watch.c - writers against readers that get, pin, clone and wait: in threads, in tasks, and in a
- * crowd of both. Every value is read whole,
+ * watch.c - writers against readers that get, pin, clone and wait: in threads, in tasks, and in
+ * a crowd of both. Every value is read whole,
  * versions never go back, the last one is seen by all, and each is dropped once.
  */
 #include "config.h"

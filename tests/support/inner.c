@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inner.c - tests that fail, each in one way, and a few that do not: test_harness.sh runs them one
- * by one and looks at what the harness makes of them.
+ * inner.c - tests that fail, each in one way, and a few that do not: test_harness.sh runs them
+ * one by one and looks at what the harness makes of them.
  */
 #include "config.h"
 

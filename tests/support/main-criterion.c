@@ -18,8 +18,8 @@
 #include "support/tr-test.h"
 
 /*
- * Criterion ends a hung test by SIGPROF, which a runtime that blocks all signals never sees. The
- * kernel's timer sends what cannot be blocked, a second later.
+ * Criterion ends a hung test by SIGPROF, which a runtime that blocks all signals never sees.
+ * The kernel's timer sends what cannot be blocked, a second later.
  */
 static void arm_the_last_resort(double limit)
 {
@@ -108,8 +108,10 @@ int main(int argc, char **argv)
     if (criterion_handle_args(is_part ? 1 : argc, argv, true))
         status = !criterion_run_all_tests(set);
     criterion_finalize(set);
-    /* Past LeakSanitizer: Criterion forgets its options' strings. A suppression by its name would hide
-       the leaks of the tests, which it calls. */
+    /*
+     * Past LeakSanitizer: Criterion forgets its options' strings. A suppression by its name
+     * would hide the leaks of the tests, which it calls.
+     */
     fflush(NULL);
     _exit(status);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * main-plain.c - the tests without Criterion: [--list] [PART of "suite/test"]. Each test is a
- * forked child with a process group of its own, which is killed when its time is up; TAP goes to
- * stdout. The parent has one thread, so the child may do anything. With TR_REPEAT=n a test of races
- * is performed n times, up to its first failure.
+ * forked child with a process group of its own, which is killed when its time is up; TAP goes
+ * to stdout. The parent has one thread, so the child may do anything. With TR_REPEAT=n a test
+ * of races is performed n times, up to its first failure.
  */
 #include "config.h"
 

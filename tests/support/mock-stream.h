@@ -11,11 +11,11 @@
  *     serve(&s);
  *     mock_end(m);                    checks that the script was played to its end, and frees
  *
- * A read gives the rest of the step at most, so it may be shorter than asked; mock_short() makes
- * reads and writes shorter still. A read where the script wants a write waits for it (another
- * task's). A write that differs from the script, that comes where a read is due, or that goes
- * beyond the end fails the test and gets -EIO. At the end of the script a read gets the end of
- * the stream, or, while mock_hold() says so, waits for more of the script.
+ * A read gives the rest of the step at most, so it may be shorter than asked; mock_short()
+ * makes reads and writes shorter still. A read where the script wants a write waits for it
+ * (another task's). A write that differs from the script, that comes where a read is due, or
+ * that goes beyond the end fails the test and gets -EIO. At the end of the script a read gets
+ * the end of the stream, or, while mock_hold() says so, waits for more of the script.
  *
  * Callers: tasks; steps may be added while others read and write. A step's text is borrowed.
  */

@@ -90,7 +90,9 @@ static size_t unescape(char *text)
     return (size_t)(to - text);
 }
 
-/* A slow peer: the pause between the bytes is what it is for; nothing waits for it to be over. */
+/*
+ * A slow peer: the pause between the bytes is what it is for; nothing waits for it to be over.
+ */
 static void drip(const char *text, size_t n)
 {
     static const struct timespec pause = { .tv_nsec = 1000000 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tr-actor-test.h - ACTOR_TEST(suite, name, ...) is a TR_TEST whose body runs as the first task of
- * a runtime, with the root scope as "root". The suite's init and fini run outside of it, before
- * the runtime starts and after it has ended.
+ * tr-actor-test.h - ACTOR_TEST(suite, name, ...) is a TR_TEST whose body runs as the first task
+ * of a runtime, with the root scope as "root". The suite's init and fini run outside of it,
+ * before the runtime starts and after it has ended.
  */
 #ifndef TR_ACTOR_TEST_H
 #define TR_ACTOR_TEST_H

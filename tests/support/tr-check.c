@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tr-check.c - compares, prints what did not hold, and counts. The count and the reason of a skip
- * are all the state; a check that holds touches neither.
+ * tr-check.c - compares, prints what did not hold, and counts. The count and the reason of a
+ * skip are all the state; a check that holds touches neither.
  */
 #include "config.h"
 
@@ -15,8 +15,10 @@
 static atomic_uint n_failed;
 static _Atomic(const char *) skipped;
 
-/* Written by any thread that fails, read when the body has ended: the reader has joined or asked
-   those threads by other means, so relaxed does. */
+/*
+ * Written by any thread that fails, read when the body has ended: the reader has joined or
+ * asked those threads by other means, so relaxed does.
+ */
 static void count_failure(void)
 {
     atomic_fetch_add_explicit(&n_failed, 1, memory_order_relaxed);

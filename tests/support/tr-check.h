@@ -75,8 +75,10 @@ static inline struct tri_value tri_pointer(const volatile void *p)
     unsigned: tri_unsigned, unsigned long: tri_unsigned, unsigned long long: tri_unsigned, \
     default: tri_pointer)(x)
 
-/* Every macro passes one argument more than it was given, NULL, so that the "..." of the inner one
-   is never empty and the text of a message is optional. */
+/*
+ * Every macro passes one argument more than it was given, NULL, so that the "..." of the inner
+ * one is never empty and the text of a message is optional.
+ */
 #define TRI_AT(text)                  ((struct tri_place){ __FILE__, __LINE__, text })
 #define TRI_TRUE(text, x, why, ...)   tri_check(TRI_AT(text), (x), why)
 #define TRI_ORDER(text, op, a, b, why, ...) \

@@ -11,7 +11,8 @@
 
 struct tr_suite {
     const char *name;
-    void (*init)(void); /* before the body and outside its task; the body is left out if it fails */
+    void (*init)(void); /* before the body and outside its task; the body is left out if it
+                         * fails */
     void (*fini)(void); /* after the body, if that was entered */
     double timeout;     /* seconds, for each test; 0: the default of 10 */
     bool races;         /* forces the orders of races: TR_REPEAT=n performs each test n times */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tr-seed.c - one number, TR_SEED, from which each test derives its own by its name: a test that is
- * run alone with the same TR_SEED sees the same numbers. The repetitions of a test see others.
+ * tr-seed.c - one number, TR_SEED, from which each test derives its own by its name: a test
+ * that is run alone with the same TR_SEED sees the same numbers. The repetitions of a test see
+ * others.
  */
 #include "config.h"
 

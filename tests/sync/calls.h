@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * calls.h - calls that wait, each in a task of its own, and a look at who is in line. Tests step
- * one worker: so what is granted to a parked task is not taken before the test yields.
+ * calls.h - calls that wait, each in a task of its own, and a look at who is in line. Tests
+ * step one worker: so what is granted to a parked task is not taken before the test yields.
  */
 #ifndef TESTS_SYNC_CALLS_H
 #define TESTS_SYNC_CALLS_H

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_rwlock.c - many readers or one writer: one line for both, the limit, downgrade, misuse. */
+/*
+ * test_rwlock.c - many readers or one writer: one line for both, the limit, downgrade, misuse.
+ */
 #include "config.h"
 
 #include "sync/calls.h"

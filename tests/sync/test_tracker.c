@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_tracker.c - over when closed and empty, also for a moment; who counts, and until when. */
+/*
+ * test_tracker.c - over when closed and empty, also for a moment; who counts, and until when.
+ */
 #include "config.h"
 
 #include "sync/calls.h"
