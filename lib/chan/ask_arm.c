@@ -17,7 +17,9 @@
 
 #include <troupe/ask.h>
 
+#include "base/assert.h"
 #include "sched/gate.h"
+#include "sched/runtime.h"
 #include "sched/worker.h"
 
 /* Shuts the gate of *@q, which becomes empty. Returns 0: answered; -EOWNERDEAD; -EAGAIN: not yet. */
@@ -59,7 +61,13 @@ int tr_ask_begin(tr_mpsc_tx *tx, void *m, tr_reply *reply, tr_time deadline, voi
 
 bool tr_ask_end(tr_question *q)
 {
-    return q && q->gate && end(q) == 0;
+    if (!q || !q->gate)
+        return false;
+    if (tri_unlikely(tri_is_forked())) { /* who holds the lock, or writes, may be a thread no more */
+        q->gate = NULL;
+        return false;
+    }
+    return end(q) == 0;
 }
 
 /* ---- the arm ---- */
