@@ -198,7 +198,7 @@ int tr_group_spawn(tr_group *g, uint64_t key, const struct tri_task_type *type, 
     if (opts)
         o = *opts;
     o.ret_task = &task;
-    r = tr_task_spawn(&g->scope, type, arg, &o);
+    r = tri_task_spawn(&g->scope, type, arg, &o, __builtin_return_address(0));
     if (r < 0) {
         free(m);
         return r;

@@ -333,3 +333,18 @@ VIRTUAL_TEST(group, members_whose_results_its_scope_dropped_or_gave_away_are_for
     check_eq(tr_group_next(&g, TR_NEVER, &e), 0);
     check_eq(tr_group_len(&g), 0);
 }
+
+VIRTUAL_TEST(group, a_member_was_spawned_where_the_group_was_asked_to)
+{
+    tr_group g TR_CLEANUP(tr_group_end) = tr_group_open(NULL);
+    struct arg a = { 0, 0, 0, false }, b = { 0, 0, 0, false };
+    tr_task t = { NULL }, u = { NULL };
+
+    need_eq(tr_group_spawn(&g, 1, &child_tri_type, &a, &(struct tr_task_opts){ .ret_task = &t }),
+            0);
+    need_eq(tr_group_spawn(&g, 2, &child_tri_type, &b, &(struct tr_task_opts){ .ret_task = &u }),
+            0);
+    check(t.rec->a.spawn_pc != u.rec->a.spawn_pc, "these are two places");
+    tr_task_close(&t);
+    tr_task_close(&u);
+}
