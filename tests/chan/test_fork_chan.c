@@ -11,6 +11,8 @@
 
 #include <troupe/ask.h>
 #include <troupe/mpsc.h>
+#include <troupe/semaphore.h>
+#include <troupe/task.h>
 #include <troupe/tracker.h>
 
 #include "base/lock.h"
@@ -217,4 +219,40 @@ ACTOR_TEST(fork_chan, a_member_leaves_under_a_lost_lock)
     check_child_ends(pid);
     tr_member_leave(&m);
     check_eq(tr_tracker_len(&t), 0);
+}
+
+static tr_semaphore one = TR_SEMAPHORE_INIT(1);
+
+struct nothing {
+    char unused;
+};
+TR_TASK(taker, struct nothing, tr_nodrop);
+
+static int taker(struct nothing *n)
+{
+    (void)n;
+    check_eq(tr_semaphore_acquire(&one, 1, TR_NEVER), 0);
+    check_eq(tr_semaphore_release(&one, 1), 0);
+    return 0;
+}
+
+ACTOR_TEST(fork_chan, permits_that_are_waited_for_are_released_under_a_lost_lock)
+{
+    struct tri_crowd *c = tri_crowd_of(&one.inside);
+    struct nothing n = { 0 };
+    pid_t pid;
+
+    need_eq(tr_semaphore_acquire(&one, 1, TR_NEVER), 0);
+    need_eq(taker_spawn(root, &n, NULL), 0);
+    while (!(tri_crowd_look(&one.inside) & TRI_CROWD_WAITING))
+        need_eq(tr_yield(), 0);
+    tri_lock_acquire(&c->lock);
+    pid = fork();
+    if (pid == 0) {
+        limit_child();
+        _exit(tr_semaphore_release(&one, 1) != 0);
+    }
+    tri_lock_release(&c->lock);
+    check_child_ends(pid);
+    check_eq(tr_semaphore_release(&one, 1), 0);
 }
