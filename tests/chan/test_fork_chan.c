@@ -11,6 +11,7 @@
 
 #include <troupe/ask.h>
 #include <troupe/mpsc.h>
+#include <troupe/mutex.h>
 #include <troupe/semaphore.h>
 #include <troupe/task.h>
 #include <troupe/tracker.h>
@@ -255,4 +256,17 @@ ACTOR_TEST(fork_chan, permits_that_are_waited_for_are_released_under_a_lost_lock
     tri_lock_release(&c->lock);
     check_child_ends(pid);
     check_eq(tr_semaphore_release(&one, 1), 0);
+}
+
+ACTOR_TEST(fork_chan, a_child_that_unlocks_the_mutex_of_its_parent_is_not_told_off)
+{
+    tr_mutex mutex = TR_MUTEX_INIT;
+    pid_t pid;
+
+    need_eq(tr_mutex_lock(&mutex, TR_NEVER), 0);
+    pid = fork();
+    if (pid == 0)
+        _exit(tr_mutex_unlock(&mutex) != -EOWNERDEAD);
+    check_child_ends(pid);
+    check_eq(tr_mutex_unlock(&mutex), 0);
 }
