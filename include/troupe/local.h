@@ -45,6 +45,7 @@ TR_API void *tr_local_get(const struct tri_local_key *key);
  *
  * name_enter(&s, &v): from here to name_leave(&s), *@v is the value of @name. *@s need not have
  *   been set; it may not be moved, and @v must live as long.
+ *   One that is entered already stays as it is, and the hook is told.
  * name_leave(&s): the value is again what it was. In the reverse order of entering; another
  *   order, or another actor than that which entered, is told to the hook and does no other
  *   harm. One that is zeroed or was left does nothing: for TR_CLEANUP. A handler leaves before
@@ -53,8 +54,8 @@ TR_API void *tr_local_get(const struct tri_local_key *key);
  * name_get(): the value of the innermost scope, NULL outside of all. A pointer from before an
  *   inner scope stays good.
  *
- * Callers:  tasks, handlers, plain threads: each has its own.  Progress: enter and leave
- * wait-free, get O(scopes the caller is in). A task in no scope pays nothing.
+ * Callers:  tasks, handlers, plain threads: each has its own.  Progress: wait-free, O(scopes the
+ * caller is in). A task in no scope pays nothing.
  */
 #define TR_LOCAL(name, type)                                                                   \
     extern const struct tri_local_key name##_tri_key __attribute__((weak));                    \

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ask.c - a question with its answer. The reply end that travels in the message names the
- * asker's gate and a serial; who may touch the asker's frame, and until when, is decided there
- * (sched/gate.h). A task and a thread ask one question at a time, so one gate each is enough.
+ * ask.c - a question with its answer. The reply end that travels in the message names the asker's
+ * gate and a serial; who may touch the asker's frame, and until when, is decided there
+ * (sched/gate.h). A task and a thread ask one question at a time, so one gate each is enough, but
+ * for what a drop asks that runs in the send of another question.
  */
 #include "config.h"
 
@@ -88,7 +89,7 @@ static bool is_misuse(const tr_mpsc_tx *tx, const void *m, const tr_reply *reply
 static int finish(struct tri_gate *g, int r)
 {
     tri_cycle_leave(g);
-    switch (tri_gate_shut(g)) {
+    switch (tri_gate_end(g)) {
     case TRI_GATE_ANSWERED:
         return 0;
     case TRI_GATE_DROPPED:
@@ -103,7 +104,7 @@ static int take_back(struct tri_gate *g, tr_reply *reply, int r)
 {
     *reply = (tr_reply){ 0 };
     tri_cycle_leave(g);
-    (void)tri_gate_shut(g);
+    (void)tri_gate_end(g);
     return r;
 }
 
@@ -138,7 +139,7 @@ int tr_ask(tr_mpsc_tx *tx, void *m, tr_reply *reply, tr_time deadline, void *ret
     r = tri_wait_enter(self);
     if (r < 0)
         return r;
-    g = tri_gate_mine(self);
+    g = tri_gate_begin(self);
     if (!g)
         return -ENOMEM;
     r = begin(g, tx, reply, ret_value);
@@ -162,7 +163,7 @@ int tr_blocking_ask(tr_mpsc_tx *tx, void *m, tr_reply *reply, tr_time deadline, 
         return -EINVAL;
     if (worker)
         return tri_misuse_blocks(worker, ask_ops.what, __builtin_return_address(0));
-    g = tri_gate_mine(NULL);
+    g = tri_gate_begin(NULL);
     if (!g)
         return -ENOMEM;
     r = begin(g, tx, reply, ret_value);

@@ -8,8 +8,9 @@
  * between two selects, and the next one finds the answer. Only the end takes the place back,
  * and waits for a replier who is just writing; so the place may lie in the asker's frame.
  *
- * No wake-up is lost: an enrolled arm puts its wakee into the gate by a step on the gate's
- * word, which fails once somebody has entered, and is seen by who enters afterwards.
+ * No wake-up is lost: an enrolled arm puts its wakee into the gate by a step on the gate's word,
+ * which fails once somebody has entered, and is seen by who enters afterwards. An end wakes it, too:
+ * an arm that stays in a set must find a question that begins anew in the place of this one.
  */
 #include "config.h"
 
@@ -17,7 +18,9 @@
 
 #include <troupe/ask.h>
 
+#include "base/assert.h"
 #include "sched/gate.h"
+#include "sched/runtime.h"
 #include "sched/worker.h"
 
 /*
@@ -60,9 +63,31 @@ int tr_ask_begin(tr_mpsc_tx *tx, void *m, tr_reply *reply, tr_time deadline, voi
     return 0;
 }
 
+/* A set in which @w has an arm of the question (combine/select_set.c) is to look at it anew. */
+static void tell_others(struct tri_wakee *w)
+{
+    struct tri_task *self = tri_self();
+
+    if (!self || w != tri_task_wakee(self))
+        tri_wake(w);
+}
+
 bool tr_ask_end(tr_question *q)
 {
-    return q && q->gate && end(q) == 0;
+    struct tri_wakee *w;
+    bool answered;
+
+    if (!q || !q->gate)
+        return false;
+    if (tri_unlikely(tri_is_forked())) { /* who holds the lock, or writes, may be a thread no more */
+        q->gate = NULL;
+        return false;
+    }
+    /* relaxed: the asker's own. */
+    w = atomic_load_explicit(&q->gate->wakee, memory_order_relaxed);
+    answered = end(q) == 0;
+    tell_others(w);
+    return answered;
 }
 
 /* ---- the arm ---- */

@@ -11,9 +11,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "base/membarrier.h"
 #include "chan/broadcast.h"
 #include "mem/alloc.h"
+#include "sched/runtime.h"
 
 enum { FENCED_BELOW = 64 }; /* capacity: where senders wait so often that fences are cheaper */
 
@@ -171,6 +173,8 @@ void tr_broadcast_tx_close(tr_broadcast_tx *tx)
     if (tx->n_back > 0)
         atomic_fetch_add_explicit(&c->n_back, tx->n_back, memory_order_relaxed);
     *tx = (tr_broadcast_tx){ 0 };
+    if (tri_unlikely(tri_is_forked()))
+        return; /* who holds the lock may be a thread no more */
     /* acq_rel: the sends of all ends come before the end. */
     if (atomic_fetch_sub_explicit(&c->n_tx, 1, memory_order_acq_rel) == 1) {
         /* seq_cst: before the look at the parked ones. */
@@ -233,6 +237,8 @@ void tr_broadcast_rx_close(tr_broadcast_rx *rx)
     if (!s)
         return;
     rx->sub = NULL; /* before the drops, which may do anything */
+    if (tri_unlikely(tri_is_forked()))
+        return; /* as above */
     c = s->chan;
     /* relaxed: a threshold. */
     n_rx = s->is_over ? atomic_load_explicit(&c->n_rx, memory_order_relaxed)

@@ -17,6 +17,7 @@
 #include <errno.h>
 
 #include "chan/mpsc_line.h"
+#include "sched/runtime.h"
 
 /* ---- the arm; source: the sending end, value: the permit, extra[1]: how many places ---- */
 
@@ -169,6 +170,8 @@ void tr_mpsc_permit_close(tr_mpsc_permit *permit)
         return;
     p = *permit;
     *permit = (tr_mpsc_permit){ 0 };
+    if (tri_unlikely(tri_is_forked()))
+        return; /* who holds the lock may be a thread no more */
     if (p.n > 0)
         tri_txline_give_back(p.tx.chan, (uint32_t)p.n);
     tr_mpsc_tx_close(&p.tx);

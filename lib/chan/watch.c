@@ -281,6 +281,8 @@ void tr_watch_rx_close(tr_watch_rx *rx)
         return;
     old = *rx;
     *rx = (tr_watch_rx){ 0 };
+    if (tri_unlikely(tri_is_forked()))
+        return; /* as above */
     /* relaxed: the lock orders it for those who wait for it; a number for the others. */
     if (atomic_fetch_sub_explicit(&old.cell->n_rx, 1, memory_order_relaxed) == 1) {
         tri_lock_acquire(&old.cell->lock);

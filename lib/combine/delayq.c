@@ -23,9 +23,11 @@
 
 #include <troupe/delayq.h>
 
+#include "base/assert.h"
 #include "base/lock.h"
 #include "base/wheel.h"
 #include "chan/move.h"
+#include "sched/runtime.h"
 #include "sched/waitq.h"
 #include "mem/alloc.h"
 
@@ -452,6 +454,10 @@ void tr_delayq_free(tr_delayq *queue)
 
     if (!q)
         return;
+    if (tri_unlikely(tri_is_forked())) { /* who holds the lock may be a thread no more */
+        queue->impl = NULL;
+        return;
+    }
     while (tr_delayq_len(queue) > 0)
         tr_delayq_clear(queue);
     queue->impl = NULL;

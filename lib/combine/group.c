@@ -13,7 +13,6 @@
 
 #include <troupe/group.h>
 
-#include "base/assert.h"
 #include "mem/alloc.h"
 #include "sched/scope.h"
 #include "sched/task.h"
@@ -127,6 +126,13 @@ static void forget(struct tri_group *g, struct member *m)
     free(m);
 }
 
+static void forget_all(struct tri_group *g)
+{
+    for (size_t i = 0; i < g->n_bucket; i++)
+        while (g->by_key[i])
+            forget(g, g->by_key[i]);
+}
+
 /* ---- life ---- */
 
 tr_group tr_group_open(const struct tr_scope_opts *opts)
@@ -149,9 +155,7 @@ void tr_group_end(tr_group *g)
     if (!impl || g->scope.impl)
         return;
     g->impl = NULL;
-    for (size_t i = 0; i < impl->n_bucket; i++)
-        while (impl->by_key[i])
-            forget(impl, impl->by_key[i]);
+    forget_all(impl);
     free(impl->by_key);
     free(impl);
 }
@@ -194,7 +198,7 @@ int tr_group_spawn(tr_group *g, uint64_t key, const struct tri_task_type *type, 
     if (opts)
         o = *opts;
     o.ret_task = &task;
-    r = tr_task_spawn(&g->scope, type, arg, &o);
+    r = tri_task_spawn(&g->scope, type, arg, &o, __builtin_return_address(0));
     if (r < 0) {
         free(m);
         return r;
@@ -221,11 +225,14 @@ static int take(tr_group *g, tr_grouped *ret)
     struct member *m;
 
     while (g->impl && g->impl->n > 0) {
-        int r = tri_scope_take(g->scope.impl, &t);
+        int r = g->scope.impl ? tri_scope_take(g->scope.impl, &t) : 0;
 
         if (r < 0)
             return r;
-        TRI_ASSERT(r > 0); /* a member runs, or its result is kept */
+        if (r == 0) { /* the scope was ended, or gave their results to others */
+            forget_all(g->impl);
+            break;
+        }
         m = find_task(g->impl, t);
         if (m) {
             *ret = (tr_grouped){ m->key, { tri_actor_id(&t->a), t->name, t->result } };
@@ -271,8 +278,10 @@ int tr_group_next(tr_group *g, tr_time deadline, tr_grouped *ret)
     tr_arm arm = tr_group_next_arm(g, ret);
     int r = check_owner(g, ret);
 
-    if (r < 0 || !arm.ops)
+    if (r < 0)
         return r;
+    if (!arm.ops)
+        return take(g, ret);
     r = tri_wait(&arm, deadline);
     return r < 0 ? r : arm.result;
 }

@@ -479,6 +479,8 @@ void tr_select_set_close(tr_select_set *set)
     if (!s)
         return;
     set->impl = NULL;
+    if (tri_unlikely(tri_is_forked()))
+        return; /* who holds a source's lock may be a thread no more */
     while (!tri_list_is_empty(&s->all))
         drop_member(s, tri_list_entry(s->all.next, struct member, all));
     for (;;) {

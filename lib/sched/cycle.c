@@ -20,6 +20,15 @@ void tri_cycle_name(struct tri_gate *g, const char *name)
         atomic_store_explicit(&g->edge.name[i], words[i], memory_order_relaxed);
 }
 
+void tri_cycle_name_as(struct tri_gate *g, struct tri_gate *like)
+{
+    /* relaxed, both: as above. */
+    for (int i = 0; i < TRI_GATE_NAME; i++)
+        atomic_store_explicit(&g->edge.name[i],
+                              atomic_load_explicit(&like->edge.name[i], memory_order_relaxed),
+                              memory_order_relaxed);
+}
+
 void tri_cycle_retire(struct tri_gate *g)
 {
     /* relaxed: the owner waits for nobody any more; who takes the old life for the present one

@@ -48,6 +48,7 @@ void tri_served_put(struct tri_served *s);
 
 /* The gate has a new owner. Before anybody can point to it. */
 void tri_cycle_name(struct tri_gate *g, const char *name);
+void tri_cycle_name_as(struct tri_gate *g, struct tri_gate *like);
 
 /* Its owner ends. */
 void tri_cycle_retire(struct tri_gate *g);

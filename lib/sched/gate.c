@@ -26,6 +26,25 @@ struct tri_gate *tri_gate_mine(struct tri_task *self)
     return g;
 }
 
+__attribute__((noinline)) static struct tri_gate *lend(struct tri_gate *mine)
+{
+    /* relaxed: our own. */
+    struct tri_gate *g = tri_gate_get(atomic_load_explicit(&mine->wakee, memory_order_relaxed));
+
+    if (!g)
+        return NULL;
+    tri_cycle_name_as(g, mine);
+    g->lent = true;
+    return g;
+}
+
+struct tri_gate *tri_gate_begin(struct tri_task *self)
+{
+    struct tri_gate *g = tri_gate_mine(self);
+
+    return !g || tri_likely(tri_gate_look(g) == TRI_GATE_SHUT) ? g : lend(g);
+}
+
 enum tri_gate_state tri_gate_shut(struct tri_gate *g)
 {
     /* acquire: as tri_gate_look(), here and below. */

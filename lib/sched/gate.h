@@ -19,8 +19,9 @@
  * the gate is not touched after that. An asker who wants another wakee says so while OPEN, and
  * steps on the word afterwards: either that fails, or who enters later sees it.
  *
- * Gates: a task gets one at its first question and gives it back when it ends; a thread's is
- * part of its parker; a question that is an arm of a select has one of its own.
+ * Gates: a task gets one at its first question and gives it back when it ends; a thread's is part
+ * of its parker; a question that is an arm of a select has one of its own, and so has one that a
+ * drop asks while the send of another question runs it.
  */
 #ifndef TRI_SCHED_GATE_H
 #define TRI_SCHED_GATE_H
@@ -29,6 +30,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/assert.h"
 #include "base/relax.h"
 #include "sched/wakee.h"
 
@@ -61,6 +63,7 @@ struct tri_gate {
                             * replier's */
     struct tri_wakee *_Atomic wakee; /* the asker; written by him while SHUT or OPEN */
     struct tri_gate *next; /* in the list of free ones */
+    bool lent;             /* for one question; the asker's */
     struct tri_edge edge;
 };
 
@@ -73,6 +76,10 @@ struct tri_gate *tri_gate_mine(struct tri_task *self);
 
 /* A gate that is nobody's, whose asker is @w. NULL: no memory. */
 struct tri_gate *tri_gate_get(struct tri_wakee *w);
+
+/* The gate for the next question of @self, or NULL: tri_gate_mine(), or one that is lent while that
+ * is open. To be followed by tri_gate_end(). NULL: no memory. */
+struct tri_gate *tri_gate_begin(struct tri_task *self);
 
 /* Gives back the gate of a task that ends, or of a question. It is shut. */
 void tri_gate_put(struct tri_gate *g);
@@ -122,6 +129,18 @@ static inline bool tri_gate_await(struct tri_gate *g, struct tri_wakee *w)
 
 /* Shuts it. Returns the state it was in: OPEN, and nobody will enter, or how it ended. */
 enum tri_gate_state tri_gate_shut(struct tri_gate *g);
+
+/* The same at the end of the question for which tri_gate_begin() gave @g. */
+static inline enum tri_gate_state tri_gate_end(struct tri_gate *g)
+{
+    enum tri_gate_state s = tri_gate_shut(g);
+
+    if (tri_unlikely(g->lent)) {
+        g->lent = false;
+        tri_gate_put(g);
+    }
+    return s;
+}
 
 /* ---- the replier ---- */
 

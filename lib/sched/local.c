@@ -25,8 +25,15 @@ static struct tri_local **head(void)
 
 void tr_local_enter(struct tri_local *l, const struct tri_local_key *key, void *value)
 {
-    struct tri_local **first = head();
+    struct tri_local **first = head(), *at = *first;
 
+    while (at && at != l)
+        at = at->outer;
+    if (at) {
+        tri_tell(TR_EVENT_MISUSE, "%s_enter: this scope is entered already; leave it first",
+                 key->name);
+        return;
+    }
     *l = (struct tri_local){ key, value, *first };
     *first = l;
 }

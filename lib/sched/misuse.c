@@ -84,6 +84,8 @@ int tri_misuse(int r, const char *what, const char *why)
 {
     char at[SHOWN * PLACE];
 
+    if (tri_is_forked()) /* the caller is nobody here, and what he held is not his */
+        return -EOWNERDEAD;
     entry(at, sizeof at);
     tri_tell(TR_EVENT_MISUSE, "'%s' was called wrongly, at %s: %s", what, at, why);
     return r;

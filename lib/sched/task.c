@@ -191,10 +191,9 @@ static int refuse(const struct tri_task_type *type, void *arg, int r)
     return r;
 }
 
-int tr_task_spawn(tr_scope *scope, const struct tri_task_type *type, void *arg,
-                  const struct tr_task_opts *opts)
+int tri_task_spawn(tr_scope *scope, const struct tri_task_type *type, void *arg,
+                   const struct tr_task_opts *opts, const void *pc)
 {
-    const void *pc = __builtin_return_address(0);
     struct tri_worker *w = tri_worker_self();
     struct tri_runtime *rt;
     struct tri_task *t;
@@ -224,6 +223,12 @@ int tr_task_spawn(tr_scope *scope, const struct tri_task_type *type, void *arg,
         opts->ret_task->rec = t;
     tri_worker_place(rt, w, &t->a, t->spread);
     return 0;
+}
+
+int tr_task_spawn(tr_scope *scope, const struct tri_task_type *type, void *arg,
+                  const struct tr_task_opts *opts)
+{
+    return tri_task_spawn(scope, type, arg, opts, __builtin_return_address(0));
 }
 
 struct tri_task *tri_task_new_root(struct tri_runtime *rt, struct tri_worker *w,

@@ -10,6 +10,10 @@ extern struct tri_slab tri_tasks;
 int tri_task_setup(void);
 struct tri_slab *tri_task_slab(void);
 
+/* tr_task_spawn() called from @pc. */
+int tri_task_spawn(tr_scope *scope, const struct tri_task_type *type, void *arg,
+                   const struct tr_task_opts *opts, const void *pc);
+
 /* A timer of a wait has expired. */
 void tri_task_timer_fired(struct tri_timer *timer);
 

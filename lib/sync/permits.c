@@ -5,6 +5,8 @@
  */
 #include "config.h"
 
+#include "base/assert.h"
+#include "sched/runtime.h"
 #include "sync/permits.h"
 
 enum { GRANTED = 0 }; /* nobody waits for no permits */
@@ -54,6 +56,8 @@ int tri_permits_give_slow(struct tri_crowd *c, uint64_t n, uint64_t max)
     uint64_t word;
     int r = 0;
 
+    if (tri_unlikely(tri_is_forked()))
+        return 0; /* who holds the lock may be a thread no more, nor is anybody who waits */
     tri_lock_acquire(&c->lock);
     word = tri_crowd_word(c);
     if (!(word & TRI_CROWD_WAITING))

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tracker.c - of a crowd (crowd.h): count is how often the tracker became over, closed and
- * empty. Everything is done under the lock. A waiter whose number, the count as it joined, is
- * not the present one has seen the end, whatever came after; so a short moment of it is not
- * missed.
+ * tracker.c - of a crowd (crowd.h): count is how often the tracker became over, closed and empty.
+ * Everything is done under the lock. A waiter whose number, the count as it joined, is not the
+ * present one has seen the end, whatever came after; so a short moment of it is not missed.
+ *
+ * A wait that has returned may be the last use of the tracker: so whoever lets waiters go takes
+ * the lock once, for as many as it can wake then, and each of those lets more go on its way out.
  */
 #include "config.h"
 
@@ -12,6 +14,7 @@
 #include <troupe/tracker.h>
 
 #include "base/assert.h"
+#include "sched/runtime.h"
 #include "sync/crowd.h"
 
 static struct tri_crowd *lock(tr_tracker *t)
@@ -27,14 +30,23 @@ static bool is_over(const tr_tracker *t)
     return t->closed && t->n_member == 0;
 }
 
+/* Releases the lock, and wakes those who have seen the end, but not all if they are many. */
+static void release_some(struct tri_crowd *c)
+{
+    struct tri_wakes wakes;
+
+    tri_wakes_init(&wakes);
+    (void)tri_crowd_sweep(c, &wakes);
+    tri_lock_release(&c->lock);
+    tri_wakes_run(&wakes);
+}
+
 /* It may have become over by the step that was just made, before which it was not. */
 static void unlock(tr_tracker *t, struct tri_crowd *c)
 {
-    struct tri_wakes wakes = { .n = 0 };
-
     if (is_over(t))
         tri_crowd_step(c);
-    tri_crowd_release(c, &wakes, tri_crowd_sweep);
+    release_some(c);
 }
 
 void tr_tracker_init(tr_tracker *t)
@@ -63,6 +75,8 @@ void tr_member_leave(tr_member *m)
     if (!t)
         return;
     m->tracker = NULL;
+    if (tri_unlikely(tri_is_forked()))
+        return; /* who holds the lock may be a thread no more */
     c = lock(t);
     TRI_ASSERT(t->n_member > 0);
     t->n_member--;
@@ -142,7 +156,7 @@ static bool withdraw(tr_arm *arm, struct tri_waiter *w)
 
     if (tri_waitq_has(w))
         tri_crowd_remove(c, w);
-    tri_lock_release(&c->lock);
+    release_some(c);
     arm->result = 0;
     return was_over;
 }
@@ -185,18 +199,26 @@ int tr_tracker_blocking_join(tr_tracker *t, tr_time deadline)
 
 size_t tr_tracker_len(tr_tracker *t)
 {
-    struct tri_crowd *c = lock(t);
-    size_t n = t->n_member;
+    struct tri_crowd *c;
+    size_t n;
 
+    if (!t)
+        return 0;
+    c = lock(t);
+    n = t->n_member;
     tri_lock_release(&c->lock);
     return n;
 }
 
 bool tr_tracker_is_closed(tr_tracker *t)
 {
-    struct tri_crowd *c = lock(t);
-    bool closed = t->closed;
+    struct tri_crowd *c;
+    bool closed;
 
+    if (!t)
+        return false;
+    c = lock(t);
+    closed = t->closed;
     tri_lock_release(&c->lock);
     return closed;
 }

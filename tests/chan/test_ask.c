@@ -356,3 +356,80 @@ TR_TEST(ask, thread_asks_a_thread)
     check_eq(sum_reply_answer(&q.reply, &s), -EPIPE);
     close_both();
 }
+
+/* ---- a drop that asks, in the send of another question ---- */
+
+struct nosy {
+    bool asks; /* when it is dropped */
+    sum_reply reply;
+};
+
+static int nosy_result;
+static struct sum nosy_sum;
+
+static void nosy_drop(struct nosy *n)
+{
+    struct question q = { 1, 2, { { 0 } } };
+
+    if (n->asks)
+        nosy_result = sumq_ask(&tx, &q, TR_NEVER, &nosy_sum);
+    sum_reply_close(&n->reply);
+}
+
+TR_MPSC(nosyq, struct nosy, nosy_drop);
+TR_ASK(nosyq, nosyq_tx, struct nosy, reply, sum_reply);
+
+struct evictor {
+    nosyq_tx tx;
+};
+
+static void evictor_drop(struct evictor *e)
+{
+    nosyq_tx_close(&e->tx);
+}
+TR_TASK(evictor, struct evictor, evictor_drop);
+
+static int evictor(struct evictor *e)
+{
+    struct nosy first = { true, { { 0 } } }, second = { false, { { 0 } } };
+
+    check_eq(nosyq_try_send(&e->tx, &first), 0);
+    result = nosyq_ask(&e->tx, &second, TR_NEVER, &got);
+    return 0;
+}
+
+STEP_TEST(ask, a_drop_that_asks_in_the_send_of_a_question_has_its_own_answer)
+{
+    const struct tr_mpsc_opts opts = { .capacity = 1, .overflow = TR_OVERFLOW_DROP_OLDEST };
+    struct sum outer_sum = { 30, ~(uint64_t)30 }, inner_sum = { 3, ~(uint64_t)3 };
+    struct question inner = { 0 };
+    struct evictor e;
+    struct nosy outer;
+    nosyq_rx nosy_rx;
+
+    result = nosy_result = 1;
+    open_with(1);
+    for (int late = 0; late < 2; late++) {
+        need_eq(nosyq_new_with(&opts, &e.tx, &nosy_rx), 0);
+        need_eq(evictor_spawn(root, &e, NULL), 0);
+        step_until(is_asked());
+        need_eq(sumq_try_recv(&rx, &inner), 0);
+        need_eq(nosyq_try_recv(&nosy_rx, &outer), 0);
+        if (!late)
+            check_eq(sum_reply_answer(&outer.reply, &outer_sum), 0);
+        check_eq(sum_reply_answer(&inner.reply, &inner_sum), 0);
+        step_until(nosy_result != 1);
+        check_eq(nosy_result, 0);
+        check_eq(nosy_sum.value, (uint64_t)3);
+        if (late)
+            check_eq(sum_reply_answer(&outer.reply, &outer_sum), 0);
+        step_until(result != 1);
+        check_eq(result, 0);
+        check_eq(got.value, (uint64_t)30);
+        outer_sum = (struct sum){ 30, ~(uint64_t)30 };
+        inner_sum = (struct sum){ 3, ~(uint64_t)3 };
+        result = nosy_result = 1;
+        nosyq_rx_close(&nosy_rx);
+    }
+    close_both();
+}

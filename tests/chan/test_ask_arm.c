@@ -267,6 +267,35 @@ STEP_TEST(ask_arm, waiter_before_the_answer_is_seen_and_one_after_it_is_told)
     close_both();
 }
 
+STEP_TEST(ask_arm, a_set_finds_a_question_that_begins_in_the_place_of_an_ended_one)
+{
+    tr_select_set set TR_CLEANUP(tr_select_set_close) = { NULL };
+    sumq_question asked = { { NULL } };
+    struct question q = { 0 };
+    struct tr_selected s;
+    tr_arm arm;
+
+    ask(7, &got, &asked, &q);
+    arm = sumq_ask_arm(&asked);
+    need_eq(tr_select_set_new(&set), 0);
+    need_eq(tr_select_set_add(&set, &arm, 0, NULL, NULL), 0);
+    check_eq(tr_select_set_wait(&set, tr_after(TR_MS(1)), &s), -ETIMEDOUT);
+    check(!sumq_ask_end(&asked));
+    question_drop(&q);
+    ask(8, &got, &asked, &q);
+    check_eq(answer(&q), 0);
+    need_eq(tr_select_set_wait(&set, tr_after(TR_S(5)), &s), 0);
+    check_eq(s.result, 0);
+    check_eq(got.value, (uint64_t)14);
+    ask(9, &got, &asked, &q);
+    check_eq(tr_select_set_wait(&set, tr_after(TR_MS(1)), &s), -ETIMEDOUT);
+    check(!sumq_ask_end(&asked));
+    question_drop(&q);
+    need_eq(tr_select_set_wait(&set, tr_after(TR_S(5)), &s), 0);
+    check_eq(s.result, -EINVAL, "an empty question, as a select would say");
+    close_both();
+}
+
 /* ---- questions that are not sent ---- */
 
 STEP_TEST(ask_arm, question_that_is_not_sent_stays_with_the_asker)

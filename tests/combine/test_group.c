@@ -303,3 +303,48 @@ VIRTUAL_TEST(group, it_is_its_owners_and_its_end_cancels_and_joins)
     tr_group_end(&g);
     check_eq(tr_group_next_arm(NULL, NULL).ops, NULL);
 }
+
+VIRTUAL_TEST(group, members_whose_results_its_scope_dropped_or_gave_away_are_forgotten)
+{
+    tr_group g TR_CLEANUP(tr_group_end) = tr_group_open(NULL);
+    tr_grouped e = { 0, { 0, NULL, 0 } };
+    tr_ended ended;
+
+    need_eq(spawn(&g, 1, 0, 10), 0);
+    tr_scope_end(&g.scope);
+    check_eq(tr_group_try_next(&g, &e), 0);
+    check_eq(tr_group_len(&g), 0);
+    need_eq(spawn(&g, 1, 0, 10), 0);
+    tr_scope_end(&g.scope);
+    check_eq(tr_group_next(&g, TR_NEVER, &e), 0);
+    check_eq(tr_group_len(&g), 0);
+    need_eq(spawn(&g, 1, 0, 10), 0);
+    tr_scope_end(&g.scope);
+    need_eq(spawn(&g, 2, 0, 20), 0);
+    need_eq(tr_group_next(&g, TR_NEVER, &e), 1);
+    check_eq(e.key, 2);
+    check_eq(tr_group_next(&g, TR_NEVER, &e), 0);
+    need_eq(spawn(&g, 3, 0, 30), 0);
+    need_eq(spawn(&g, 4, TR_MS(1), 40), 0);
+    need_eq(tr_scope_next(&g.scope, TR_NEVER, &ended), 1);
+    check_eq(ended.result, 30);
+    need_eq(tr_group_next(&g, TR_NEVER, &e), 1);
+    check_eq(e.key, 4);
+    check_eq(tr_group_next(&g, TR_NEVER, &e), 0);
+    check_eq(tr_group_len(&g), 0);
+}
+
+VIRTUAL_TEST(group, a_member_was_spawned_where_the_group_was_asked_to)
+{
+    tr_group g TR_CLEANUP(tr_group_end) = tr_group_open(NULL);
+    struct arg a = { 0, 0, 0, false }, b = { 0, 0, 0, false };
+    tr_task t = { NULL }, u = { NULL };
+
+    need_eq(tr_group_spawn(&g, 1, &child_tri_type, &a, &(struct tr_task_opts){ .ret_task = &t }),
+            0);
+    need_eq(tr_group_spawn(&g, 2, &child_tri_type, &b, &(struct tr_task_opts){ .ret_task = &u }),
+            0);
+    check(t.rec->a.spawn_pc != u.rec->a.spawn_pc, "these are two places");
+    tr_task_close(&t);
+    tr_task_close(&u);
+}

@@ -269,6 +269,25 @@ STEP_TEST(local, leaving_in_another_order_is_told_and_does_no_other_harm)
     check_eq(n_told[TR_EVENT_MISUSE], 1);
 }
 
+STEP_TEST(local, a_scope_that_is_entered_twice_stays_as_it_is)
+{
+    int one = 1, two = 2;
+    number_scope outer, inner;
+
+    number_enter(&outer, &one);
+    number_enter(&outer, &two);
+    check_eq(n_told[TR_EVENT_MISUSE], 1);
+    check(strstr(told, "number_enter: this scope is entered already"), "%s", told);
+    check_eq(number_get(), &one);
+    number_enter(&inner, &two);
+    number_enter(&outer, &two);
+    check_eq(n_told[TR_EVENT_MISUSE], 2);
+    check_eq(number_get(), &two);
+    number_leave(&inner);
+    number_leave(&outer);
+    check_eq(number_get(), NULL);
+}
+
 static void *leave_elsewhere(void *scope)
 {
     int four = 4;

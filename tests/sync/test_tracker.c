@@ -232,6 +232,8 @@ STEP_TEST(tracker, misuse_is_refused)
     tr_member_leave(NULL);
     check(!tr_tracker_close(NULL));
     check(!tr_tracker_reopen(NULL));
+    check_eq(tr_tracker_len(NULL), 0);
+    check(!tr_tracker_is_closed(NULL));
     check_eq(tr_tracker_wait(NULL, TR_NOW), -EINVAL);
     check_eq(tr_tracker_join(NULL, TR_NOW), -EINVAL);
     check_eq(tr_tracker_blocking_wait(NULL, TR_NOW), -EINVAL);
