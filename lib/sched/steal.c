@@ -13,9 +13,13 @@ enum {
     FAMILY = 64,    /* children */
     GRACE = 8,      /* looks for which a family is left alone */
     FAIR_TURN = 16, /* picks in which the oldest has its turn */
+    SIGNS = 64,     /* picks until it shows whether a family talks */
+    OFTEN = 3,      /* of one that talks: picks for each that begins, at least */
+    TALK = 200,     /* looks for which that is left alone */
 };
 
 static const tr_time WORTH = TR_US(1); /* of a stolen actor's run */
+static const tr_time SENTENCE = TR_US(3); /* at most a pick, of those who talk */
 
 static tr_time now(struct tri_worker *w)
 {
@@ -125,24 +129,47 @@ static void judge(struct tri_worker *w)
 }
 
 /*
+ * Those of a family that have begun talk with each other, so the others will, too: most of what
+ * their worker has picked since the last growth was not new, and it took little for each. The mean
+ * counts: the one that they all talk to may have long slices. But not as long as that.
+ */
+static bool talks(const struct tri_seen *seen, unsigned long n_begun, tr_time at)
+{
+    return seen->n_run >= OFTEN * (n_begun - seen->n_begun) &&
+           at - seen->grown_at < seen->n_run * SENTENCE && seen->n_still < GRACE;
+}
+
+/*
  * The @n unstarted tasks of @v are the many children of one task, which has gone on spawning from
  * look to look, until now or until so recently that @v has not come to the oldest of them; but not
  * for long yet. They have waited only for the birth of the youngest. Those who belong together
  * are apart for life if a thief comes between, and the oldest is often the one that all the others
  * will talk to; at home it begins within FAIR_TURN picks of its parent's giving way (worker.h).
+ * Where it shows soon after that they talk, they are left alone for longer: each FAIR_TURN picks
+ * one of them begins at home. Not by a thief whose last theft has @paid.
  */
-static bool is_family(struct tri_seen *seen, long long bottom, long long n, unsigned n_run)
+static bool is_family(struct tri_worker *v, struct tri_seen *seen, long long bottom, long long n,
+                      unsigned n_run, tr_time at, bool paid)
 {
     bool first_sight = seen->fresh_bottom < 0, grows = n_run == 0 && bottom > seen->fresh_bottom;
+    /* relaxed: a hint. */
+    unsigned long n_begun = atomic_load_explicit(&v->n_begun, memory_order_relaxed);
 
+    seen->n_still = n_run == 0 ? seen->n_still + 1 : 0;
     if (n >= FAMILY && (first_sight || grows)) {
         seen->n_run = 0;
+        seen->n_begun = n_begun;
+        seen->grown_at = at;
         seen->n_grown++;
     } else if (seen->n_grown > 0) {
         seen->n_run += n_run;
-        seen->n_grown = seen->n_run < FAIR_TURN ? seen->n_grown + 1 : 0;
+        seen->n_grown++;
     }
-    return seen->n_grown > 0 && seen->n_grown <= GRACE;
+    if (seen->n_run < (paid ? FAIR_TURN : SIGNS))
+        return seen->n_grown > 0 && seen->n_grown <= GRACE;
+    if (paid || seen->n_grown > TALK || !talks(seen, n_begun, at))
+        seen->n_grown = 0;
+    return seen->n_grown > 0;
 }
 
 /*
@@ -152,7 +179,7 @@ static bool is_family(struct tri_seen *seen, long long bottom, long long n, unsi
  * less than it costs to talk across workers should stay together, however many they are.
  */
 static bool fresh_are_ripe(struct tri_worker *v, struct tri_seen *seen, tr_time run,
-                           unsigned n_run)
+                           unsigned n_run, tr_time at, bool paid)
 {
     /* relaxed, both: hints. */
     long long top = atomic_load_explicit(&v->fresh.top, memory_order_relaxed);
@@ -160,7 +187,7 @@ static bool fresh_are_ripe(struct tri_worker *v, struct tri_seen *seen, tr_time 
     bool ripe = bottom > top && (seen->fresh_top == top ||
                                  (seen->fresh_bottom > top && (run == 0 || run >= WORTH)));
 
-    ripe = !is_family(seen, bottom, bottom - top, n_run) && ripe;
+    ripe = !is_family(v, seen, bottom, bottom - top, n_run, at, paid) && ripe;
     seen->fresh_top = bottom > top ? top : -1;
     seen->fresh_bottom = bottom;
     return ripe;
@@ -203,7 +230,8 @@ static void steal(struct tri_worker *w, struct tri_worker *v, struct tri_lookout
     unsigned tick = atomic_load_explicit(&v->tick, memory_order_relaxed);
     unsigned n_run = tick - seen->tick;
     tr_time run = n_run > 0 ? (at - s->at) / n_run : 0;
-    bool fresh = fresh_are_ripe(v, seen, run, n_run), hot = hot_are_ripe(v, seen);
+    bool fresh = fresh_are_ripe(v, seen, run, n_run, at, w->greed > STEAL_MIN);
+    bool hot = hot_are_ripe(v, seen);
     size_t n = (tri_deque_len(fresh ? &v->fresh : &v->hot) + 1) / 2;
 
     seen->tick = tick;
@@ -233,7 +261,7 @@ void tri_steal_begin(struct tri_worker *w, struct tri_lookout *s)
         w->greed = STEAL_MIN;
     judge(w);
     for (unsigned i = 0; i < w->rt->n_worker; i++)
-        s->of[i] = (struct tri_seen){ -1, -1, -1, TRI_INBOX_EMPTY, NULL, 0, 0, 0 };
+        s->of[i] = (struct tri_seen){ .fresh_top = -1, .fresh_bottom = -1, .hot_bottom = -1 };
     s->at = 0;
 }
 

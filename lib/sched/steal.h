@@ -7,7 +7,8 @@
  *
  *   handlers, movable tasks   half of them, at once: they may go back the same way
  *   unstarted tasks           for life, so with more care: if nobody has come to the oldest, or
- *                             if their worker takes more than a microsecond for each task
+ *                             if their worker takes more than a microsecond for each task;
+ *                             of many children, only if those that have begun do not talk
  *
  *   the inbox                 of a worker that shows the same actor running at both looks: what
  *                             may be stolen of it, for good, too; not that actor itself
@@ -29,6 +30,9 @@ struct tri_lookout {
         unsigned tick;
         unsigned n_grown; /* looks since one task was first seen spawning; see is_family() */
         unsigned n_run;   /* picks since its last growth */
+        unsigned n_still; /* looks since its last pick */
+        unsigned long n_begun; /* of the worker, at the last growth */
+        tr_time grown_at;
     } of[TRI_WORKERS_MAX];
     tr_time at;
     bool backlog; /* another worker had some at the last look */

@@ -357,6 +357,7 @@ bool tri_task_start(struct tri_worker *w, struct tri_task *t)
         tri_task_discard(w, t, -ENOMEM);
         return false;
     }
+    tri_worker_count(&w->n_begun);
     tri_task_frame(t, top);
     tri_context_make(&t->frame->ctx, t->frame, (char *)top - tri_stack_size(), tri_task_main, t);
     return true;

@@ -93,6 +93,7 @@ struct tri_worker {
     atomic_int tid;              /* of the thread, once its loop runs */
     /* Actors that have ended here; among them tasks that never ran. The owner writes. */
     atomic_ulong n_ended, n_discarded;
+    atomic_ulong n_begun;        /* tasks that got their stacks here; as those */
 };
 
 extern _Thread_local struct tri_worker *tri_tls_worker

@@ -10,7 +10,7 @@
 #include "sched/steal.h"
 #include "support/tr-test.h"
 
-enum { MANY = 200, FEW = 8, TURN = 16, LONG = 20 };
+enum { MANY = 200, FEW = 8, TURN = 16, SIGNS = 64, LONG = 20, VERY_LONG = 1000, AT_ONCE = 100 };
 
 static struct tri_runtime rt;
 static struct tri_worker thief, victim;
@@ -89,12 +89,70 @@ TR_TEST(steal, few_tasks_that_nobody_comes_to_are_taken_at_the_second_look)
     check_eq(look(1), FEW / 2);
 }
 
-TR_TEST(steal, many_are_left_at_home_until_the_oldest_has_had_its_turn)
+/* The same; each pick begins a task. */
+static size_t look_at_beginners(unsigned n_pick)
 {
+    atomic_fetch_add(&victim.n_begun, n_pick);
+    return look(n_pick);
+}
+
+TR_TEST(steal, many_are_left_at_home_until_the_oldest_has_had_its_turn_and_some_more)
+{
+    spawn(MANY);
+    check_eq(look(1), 0);
+    check_eq(look_at_beginners(SIGNS - 1), 0, "one pick is missing");
+    check_eq(look_at_beginners(1), MANY / 2);
+}
+
+TR_TEST(steal, many_are_left_until_the_turn_of_the_oldest_by_a_thief_whose_last_theft_paid)
+{
+    thief.greed = 2 * MANY;
     spawn(MANY);
     check_eq(look(1), 0);
     check_eq(look(TURN - 1), 0, "one pick is missing");
     check_eq(look(1), MANY / 2);
+}
+
+TR_TEST(steal, many_that_talk_are_left_at_home_but_not_for_ever)
+{
+    unsigned n = 0;
+
+    spawn(MANY);
+    check_eq(look(1), 0);
+    while (n < VERY_LONG && look(AT_ONCE) == 0) {
+        atomic_fetch_add(&victim.n_begun, AT_ONCE / TURN);
+        n++;
+    }
+    check(n > LONG && n < VERY_LONG);
+}
+
+TR_TEST(steal, many_that_talk_are_taken_when_most_picks_begin_one)
+{
+    spawn(MANY);
+    check_eq(look(1), 0);
+    check_eq(look(SIGNS), 0);
+    check_eq(look_at_beginners(SIGNS), MANY / 2);
+}
+
+TR_TEST(steal, many_that_talk_are_taken_when_each_runs_for_long)
+{
+    spawn(MANY);
+    check_eq(look(1), 0);
+    check_eq(look(SIGNS), 0);
+    clock_now += TR_MS(1);
+    check_eq(look(1), MANY / 2);
+}
+
+TR_TEST(steal, many_that_talk_are_taken_from_a_worker_that_is_stuck)
+{
+    unsigned n = 0;
+
+    spawn(MANY);
+    check_eq(look(1), 0);
+    check_eq(look(VERY_LONG), 0);
+    while (n < LONG && look(0) == 0)
+        n++;
+    check(n > 2 && n < LONG);
 }
 
 TR_TEST(steal, many_are_left_at_home_while_their_parent_spawns_more)
@@ -105,8 +163,8 @@ TR_TEST(steal, many_are_left_at_home_while_their_parent_spawns_more)
     check_eq(look(0), 0);
     spawn(1);
     check_eq(look(0), 0);
-    check_eq(look(TURN - 1), 0, "the turn counts from the last child");
-    check(look(1) > 0);
+    check_eq(look_at_beginners(SIGNS - 1), 0, "the turn counts from the last child");
+    check(look_at_beginners(1) > 0);
 }
 
 TR_TEST(steal, a_parent_that_goes_on_spawning_loses_children_after_a_while)
