@@ -65,10 +65,10 @@ TR_API TR_CHECK int tr_group_spawn(tr_group *g, uint64_t key, const struct tri_t
 
 /*
  * Waits for the next member to end, and takes it out: in the order of their ends.
- * A member whose result the scope gave away, or dropped when it was ended, is forgotten with the
- * last one.
- * Returns:  1: *@ret is it.  0: the group has no member; more may be spawned.  -EAGAIN: none has
- *           ended (try).  -ETIMEDOUT, -ESHUTDOWN, -ECANCELED: nothing was taken.  -EPERM.
+ * A member whose result the scope gave away, or dropped when it was ended, is forgotten with
+ * the last one.
+ * Returns:  1: *@ret is it.  0: the group has no member; more may be spawned.  -EAGAIN: none
+ *           has ended (try).  -ETIMEDOUT, -ESHUTDOWN, -ECANCELED: nothing was taken.  -EPERM.
  */
 TR_API TR_CHECK int tr_group_next(tr_group *g, tr_time deadline, tr_grouped *ret);
 TR_API TR_CHECK int tr_group_try_next(tr_group *g, tr_grouped *ret);

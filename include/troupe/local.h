@@ -54,8 +54,8 @@ TR_API void *tr_local_get(const struct tri_local_key *key);
  * name_get(): the value of the innermost scope, NULL outside of all. A pointer from before an
  *   inner scope stays good.
  *
- * Callers:  tasks, handlers, plain threads: each has its own.  Progress: wait-free, O(scopes the
- * caller is in). A task in no scope pays nothing.
+ * Callers:  tasks, handlers, plain threads: each has its own.  Progress: wait-free, O(scopes
+ * the caller is in). A task in no scope pays nothing.
  */
 #define TR_LOCAL(name, type)                                                                   \
     extern const struct tri_local_key name##_tri_key __attribute__((weak));                    \

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ask.c - a question with its answer. The reply end that travels in the message names the asker's
- * gate and a serial; who may touch the asker's frame, and until when, is decided there
- * (sched/gate.h). A task and a thread ask one question at a time, so one gate each is enough, but
- * for what a drop asks that runs in the send of another question.
+ * ask.c - a question with its answer. The reply end that travels in the message names the
+ * asker's gate and a serial; who may touch the asker's frame, and until when, is decided there
+ * (sched/gate.h). A task and a thread ask one question at a time, so one gate each is enough,
+ * but for what a drop asks that runs in the send of another question.
  */
 #include "config.h"
 

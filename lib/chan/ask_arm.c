@@ -8,9 +8,10 @@
  * between two selects, and the next one finds the answer. Only the end takes the place back,
  * and waits for a replier who is just writing; so the place may lie in the asker's frame.
  *
- * No wake-up is lost: an enrolled arm puts its wakee into the gate by a step on the gate's word,
- * which fails once somebody has entered, and is seen by who enters afterwards. An end wakes it, too:
- * an arm that stays in a set must find a question that begins anew in the place of this one.
+ * No wake-up is lost: an enrolled arm puts its wakee into the gate by a step on the gate's
+ * word, which fails once somebody has entered, and is seen by who enters afterwards. An end
+ * wakes it, too: an arm that stays in a set must find a question that begins anew in the place
+ * of this one.
  */
 #include "config.h"
 

@@ -2,9 +2,9 @@
 /*
  * mpsc_line.c - the line of waiting senders and of those who wait for permits.
  *
- * A sender that finds the channel full takes the lock, joins the line, sets TX_WAITING and looks
- * at head again. From then on positions are claimed under the lock only, for the first in line:
- * nobody overtakes. Whoever makes room or leaves the line serves it (tri_line_serve).
+ * A sender that finds the channel full takes the lock, joins the line, sets TX_WAITING and
+ * looks at head again. From then on positions are claimed under the lock only, for the first in
+ * line: nobody overtakes. Whoever makes room or leaves the line serves it (tri_line_serve).
  *
  * A served waiter's message is moved into the channel in its name; it learns so by w->done, the
  * last touch of its memory. One that waits for several arms is only told to try (done is a hint
@@ -16,20 +16,22 @@
  * No wake-up is lost: the sender makes itself visible (a seq_cst store of line.first) and then
  * loads head (seq_cst); the receiver moves head (a seq_cst exchange) and then loads line.first
  * (seq_cst). In the one order of these four either the sender sees the room and serves itself,
- * or the receiver sees the line and serves it. That is settled by the sender that makes the line
- * not empty, for all that join behind it: the receiver looks only whether there is a line, and
- * if it saw that sender or had moved head too early for it, it sees some first one until the line
- * is empty again. Who joins behind others looks at nothing, therefore; who makes another one the
- * first, and wants less or leaves, looks at head afterwards, under the same lock (serve_some()).
+ * or the receiver sees the line and serves it. That is settled by the sender that makes the
+ * line not empty, for all that join behind it: the receiver looks only whether there is a line,
+ * and if it saw that sender or had moved head too early for it, it sees some first one until
+ * the line is empty again. Who joins behind others looks at nothing, therefore; who makes
+ * another one the first, and wants less or leaves, looks at head afterwards, under the same
+ * lock (serve_some()).
  *
- * A receiver that always runs on one seat (sched/worker.h) does without the fence between its two
- * steps, as long as c->reader is that seat. Then a sender that joins the line is either on the
- * same seat: its steps and the receiver's are on one thread, one after the other. Or it is not:
- * it sets c->reader to NONE and calls tri_membarrier() between its two steps. The receiver's
- * thread has a full barrier at some moment of that call: if its store of head is before the
- * barrier, the sender's load, after the call, sees it; if not, its load of line.first is after
- * the barrier too, and sees the sender, who stored before the call. From its next look at
- * c->reader on the receiver uses the fence. On any other seat the receiver uses it anyway.
+ * A receiver that always runs on one seat (sched/worker.h) does without the fence between its
+ * two steps, as long as c->reader is that seat. Then a sender that joins the line is either on
+ * the same seat: its steps and the receiver's are on one thread, one after the other. Or it is
+ * not: it sets c->reader to NONE and calls tri_membarrier() between its two steps. The
+ * receiver's thread has a full barrier at some moment of that call: if its store of head is
+ * before the barrier, the sender's load, after the call, sees it; if not, its load of
+ * line.first is after the barrier too, and sees the sender, who stored before the call. From
+ * its next look at c->reader on the receiver uses the fence. On any other seat the receiver
+ * uses it anyway.
  */
 #include "config.h"
 
@@ -152,8 +154,8 @@ static void leave_line(struct tri_mpsc *c, struct tri_waiter *w)
 }
 
 /*
- * Fetches what serving the second in line will touch: its message, its record, and the one behind
- * it. In a long line nobody has touched these since they joined.
+ * Fetches what serving the second in line will touch: its message, its record, and the one
+ * behind it. In a long line nobody has touched these since they joined.
  */
 static void fetch_second(struct tri_mpsc *c)
 {
@@ -255,8 +257,8 @@ static bool join_line(struct tri_mpsc *c, struct tri_waiter *w)
 }
 
 /*
- * Closes the fast path by TX_PERMITS and looks for @n places. Returns: 0: they are there as long
- * as the lock is held; -EAGAIN; -EPIPE.
+ * Closes the fast path by TX_PERMITS and looks for @n places. Returns: 0: they are there as
+ * long as the lock is held; -EAGAIN; -EPIPE.
  */
 static int begin_locked(struct tri_mpsc *c, uint32_t n)
 {
@@ -390,9 +392,10 @@ void tri_mpsc_serve(struct tri_mpsc *c)
     tri_wakes_init(&wakes);
     tri_lock_acquire(&c->lock);
     /*
-     * A long line would never end: whoever was served joins it again while the receiver gives way,
-     * and each message would cost a park. So this receive does not count, nor one more: behind
-     * the line the receiver comes to the end of the queue, and those it has served find room.
+     * A long line would never end: whoever was served joins it again while the receiver gives
+     * way, and each message would cost a park. So this receive does not count, nor one more:
+     * behind the line the receiver comes to the end of the queue, and those it has served find
+     * room.
      */
     if (w)
         tri_worker_credit(w, 2);

@@ -286,8 +286,9 @@ static __attribute__((noinline)) int recv_wait(struct tri_mpsc *c, struct tri_ta
 }
 
 /*
- * The return to the user's code after a park. The processor predicts it to lead to where the wait
- * that parked last on this worker was called; if that was other code than ours, leave by a jump.
+ * The return to the user's code after a park. The processor predicts it to lead to where the
+ * wait that parked last on this worker was called; if that was other code than ours, leave by a
+ * jump.
  */
 static __attribute__((noinline)) int recv_wait_far(struct tri_mpsc *c, struct tri_task *self,
                                                    tr_time deadline, void *ret_m)

@@ -19,9 +19,9 @@
  * the gate is not touched after that. An asker who wants another wakee says so while OPEN, and
  * steps on the word afterwards: either that fails, or who enters later sees it.
  *
- * Gates: a task gets one at its first question and gives it back when it ends; a thread's is part
- * of its parker; a question that is an arm of a select has one of its own, and so has one that a
- * drop asks while the send of another question runs it.
+ * Gates: a task gets one at its first question and gives it back when it ends; a thread's is
+ * part of its parker; a question that is an arm of a select has one of its own, and so has one
+ * that a drop asks while the send of another question runs it.
  */
 #ifndef TRI_SCHED_GATE_H
 #define TRI_SCHED_GATE_H

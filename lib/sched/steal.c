@@ -67,8 +67,8 @@ static void steal_hot(struct tri_worker *w, struct tri_deque *from, size_t n)
 
 /*
  * Whether @a, in the inbox of its home, may go elsewhere: not a task that has started. Nor the
- * handler that its home shows as @running: it has taken its READY away, and is still about to arm
- * its mailbox or its outbox, when a cancel or a drain queues it.
+ * handler that its home shows as @running: it has taken its READY away, and is still about to
+ * arm its mailbox or its outbox, when a cancel or a drain queues it.
  */
 static bool may_leave(const struct tri_actor *a, const struct tri_actor *running)
 {
@@ -105,10 +105,10 @@ void tri_steal_inbox(struct tri_worker *w, struct tri_worker *v)
 }
 
 /*
- * Stealing pays if what was stolen keeps the thief busy, or runs there about as fast as with its
- * victim. Actors that run for less than the cache lines of their scope take to travel are better
- * left where they are: after such a theft the thief lets twice as many chances pass as the last
- * time; after a good one it takes twice as many actors.
+ * Stealing pays if what was stolen keeps the thief busy, or runs there about as fast as with
+ * its victim. Actors that run for less than the cache lines of their scope take to travel are
+ * better left where they are: after such a theft the thief lets twice as many chances pass as
+ * the last time; after a good one it takes twice as many actors.
  */
 static void judge(struct tri_worker *w)
 {
@@ -130,8 +130,8 @@ static void judge(struct tri_worker *w)
 
 /*
  * Those of a family that have begun talk with each other, so the others will, too: most of what
- * their worker has picked since the last growth was not new, and it took little for each. The mean
- * counts: the one that they all talk to may have long slices. But not as long as that.
+ * their worker has picked since the last growth was not new, and it took little for each. The
+ * mean counts: the one that they all talk to may have long slices. But not as long as that.
  */
 static bool talks(const struct tri_seen *seen, unsigned long n_begun, tr_time at)
 {
@@ -140,13 +140,13 @@ static bool talks(const struct tri_seen *seen, unsigned long n_begun, tr_time at
 }
 
 /*
- * The @n unstarted tasks of @v are the many children of one task, which has gone on spawning from
- * look to look, until now or until so recently that @v has not come to the oldest of them; but not
- * for long yet. They have waited only for the birth of the youngest. Those who belong together
- * are apart for life if a thief comes between, and the oldest is often the one that all the others
- * will talk to; at home it begins within FAIR_TURN picks of its parent's giving way (worker.h).
- * Where it shows soon after that they talk, they are left alone for longer: each FAIR_TURN picks
- * one of them begins at home. Not by a thief whose last theft has @paid.
+ * The @n unstarted tasks of @v are the many children of one task, which has gone on spawning
+ * from look to look, until now or until so recently that @v has not come to the oldest of them;
+ * but not for long yet. They have waited only for the birth of the youngest. Those who belong
+ * together are apart for life if a thief comes between, and the oldest is often the one that
+ * all the others will talk to; at home it begins within FAIR_TURN picks of its parent's giving
+ * way (worker.h). Where it shows soon after that they talk, they are left alone for longer:
+ * each FAIR_TURN picks one of them begins at home. Not by a thief whose last theft has @paid.
  */
 static bool is_family(struct tri_worker *v, struct tri_seen *seen, long long bottom, long long n,
                       unsigned n_run, tr_time at, bool paid)
@@ -173,10 +173,10 @@ static bool is_family(struct tri_worker *v, struct tri_seen *seen, long long bot
 }
 
 /*
- * Some unstarted tasks of @v wait for long: nobody has come to the oldest since the last look; or
- * some have been there since then, and @v runs each task for long. @run: how long, on the
- * average; 0: it is still in the first. A start is for life: tasks that talk with each other for
- * less than it costs to talk across workers should stay together, however many they are.
+ * Some unstarted tasks of @v wait for long: nobody has come to the oldest since the last look;
+ * or some have been there since then, and @v runs each task for long. @run: how long, on the
+ * average; 0: it is still in the first. A start is for life: tasks that talk with each other
+ * for less than it costs to talk across workers should stay together, however many they are.
  */
 static bool fresh_are_ripe(struct tri_worker *v, struct tri_seen *seen, tr_time run,
                            unsigned n_run, tr_time at, bool paid)
@@ -206,8 +206,9 @@ static bool hot_are_ripe(struct tri_worker *v, struct tri_seen *seen)
 }
 
 /*
- * @v has been in one slice since the last look, and its inbox as it is. A worker that is about to
- * wake, or whose thread has just been made, shows no actor: what lies there was placed for it.
+ * @v has been in one slice since the last look, and its inbox as it is. A worker that is about
+ * to wake, or whose thread has just been made, shows no actor: what lies there was placed for
+ * it.
  */
 static bool inbox_is_ripe(struct tri_worker *v, struct tri_seen *seen, unsigned n_run)
 {

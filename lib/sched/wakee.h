@@ -23,7 +23,8 @@
  * the worker's inbox; the worker takes READY away and then does as above.
  *
  *                        on its thread: parked --wake--> queued;  else: notified
- *     no READY --wake from elsewhere--> READY, in the inbox --its worker--> no READY, and a wake
+ *     no READY --wake from elsewhere--> READY, in the inbox --its worker--> no READY, and a
+ *     wake
  *
  * No wake-up is lost here either: parking and wakes of one task happen on one thread, one after
  * the other. A wake before the task prepares to sleep came after its source had changed, and

@@ -527,8 +527,8 @@ static struct tri_frame *frame_ahead(struct tri_worker *w, size_t k)
 
 /*
  * The oldest of own. In a long queue the stacks of those behind it have left the caches since
- * they parked: fetch the frame of the one after the next, and what lies above the next one's sp,
- * where its calls return through, while this one runs.
+ * they parked: fetch the frame of the one after the next, and what lies above the next one's
+ * sp, where its calls return through, while this one runs.
  */
 static struct tri_actor *pop_own(struct tri_worker *w)
 {

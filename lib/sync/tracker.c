@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tracker.c - of a crowd (crowd.h): count is how often the tracker became over, closed and empty.
- * Everything is done under the lock. A waiter whose number, the count as it joined, is not the
- * present one has seen the end, whatever came after; so a short moment of it is not missed.
+ * tracker.c - of a crowd (crowd.h): count is how often the tracker became over, closed and
+ * empty. Everything is done under the lock. A waiter whose number, the count as it joined, is
+ * not the present one has seen the end, whatever came after; so a short moment of it is not
+ * missed.
  *
  * A wait that has returned may be the last use of the tracker: so whoever lets waiters go takes
- * the lock once, for as many as it can wake then, and each of those lets more go on its way out.
+ * the lock once, for as many as it can wake then, and each of those lets more go on its way
+ * out.
  */
 #include "config.h"
 

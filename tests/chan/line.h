@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * line.h - looks into a channel, under its lock: who is in line. And whether its receiver sleeps.
+ * line.h - looks into a channel, under its lock: who is in line. And whether its receiver
+ * sleeps.
  */
 #ifndef TESTS_CHAN_LINE_H
 #define TESTS_CHAN_LINE_H
