@@ -9,6 +9,7 @@ libtroupe_la_SOURCES += \
     lib/sched/inbox.h \
     lib/sched/local.c lib/sched/local.h \
     lib/sched/misuse.c lib/sched/misuse.h \
+    lib/sched/ready.c \
     lib/sched/runq.h \
     lib/sched/runtime.h \
     lib/sched/scope.c lib/sched/scope.h lib/sched/scope_wait.c \

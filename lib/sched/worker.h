@@ -320,6 +320,9 @@ bool tri_worker_has_work(struct tri_worker *w);
  */
 void tri_overflow_push(struct tri_worker *w, struct tri_actor *a);
 
+/* Those in it go where they belong, but for the task on whose stack we stand. */
+void tri_overflow_flush(struct tri_worker *w);
+
 /*
  * Puts back what was raided from the inbox of @v: from @first to @last, linked as for a push.
  */

@@ -111,6 +111,7 @@ tests_explore_libexplored_la_SOURCES = \
     lib/sched/gate.c \
     lib/sched/idle.c \
     lib/sched/local.c \
+    lib/sched/ready.c \
     lib/sched/scope.c \
     lib/sched/scope_wait.c \
     lib/sched/steal.c \
