@@ -601,11 +601,14 @@ TR_TEST(delayq, a_thread_waits_too_and_is_woken_for_an_earlier_one)
     struct item m = { 0 };
     pthread_t thread;
     unsigned got = 0;
-    tr_time when = tr_after(TR_MS(20));
+    tr_delay_key key;
+    tr_time when;
 
     shared = queue();
-    (void)put(&shared, 1, when);
+    key = put(&shared, 1, tr_after(TR_S(100)));
     check_eq(timeq_blocking_next(&shared, tr_after(TR_MS(5)), &m), -ETIMEDOUT);
+    when = tr_after(TR_MS(20));
+    check_eq(timeq_reset(&shared, key, when), 0);
     check_eq(timeq_blocking_next(&shared, tr_after(TR_S(20)), &m), 0, "time alone makes it due");
     check_ge(tr_now(), when);
     need_eq(pthread_create(&thread, NULL, take_blocking, &got), 0);

@@ -221,15 +221,20 @@ static inline bool every_once(const struct scenario *sc, enum hit hit, unsigned 
     return every.was_hit;
 }
 
-/* The seeds of each kind of hit; more with TR_REPEAT. */
-enum { EVERY_SEEDS = 2, EVERY_MAX = 1000 };
+enum { EVERY_SEEDS = 2, EVERY_MAX = 1000, EVERY_REPEATS = 5 };
+
+/* The seeds of each kind of hit; with TR_REPEAT some more: some runs wait for a grace period. */
+static inline unsigned every_seeds(void)
+{
+    return EVERY_SEEDS * (repeats() < EVERY_REPEATS ? repeats() : EVERY_REPEATS);
+}
 
 static inline void every_wait(const struct scenario *sc)
 {
     for (int hit = 0; hit < N_HIT; hit++) {
         unsigned n_run = 0;
 
-        for (unsigned i = 0; i < EVERY_SEEDS * repeats(); i++) {
+        for (unsigned i = 0; i < every_seeds(); i++) {
             unsigned at = 1;
 
             while (at < EVERY_MAX && every_once(sc, (enum hit)hit, at, test_seed() + i) &&
