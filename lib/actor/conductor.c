@@ -57,7 +57,8 @@ static bool all_sleep(struct tri_runtime *rt)
         /* seq_cst, both: after the store of unwatched in may_sleep(); pairs with the load of it
          * in tri_idle_awake(), after the mark has gone or tid was set. A worker whose thread
          * has not started has the mark neither: it is no reason to look. */
-        if (atomic_load(&w->inbox.top) != TRI_INBOX_ASLEEP && atomic_load(&w->tid) != 0)
+        if (atomic_load_explicit(&w->inbox.top, memory_order_seq_cst) != TRI_INBOX_ASLEEP &&
+            atomic_load_explicit(&w->tid, memory_order_seq_cst) != 0)
             return false;
     }
     return true;
@@ -72,8 +73,9 @@ static bool may_sleep(struct tri_conductor *c, unsigned *n_quiet)
     }
     if (++*n_quiet < QUIET_TICKS)
         return false;
-    /* seq_cst: before the second look; pairs with the load in tri_idle_awake(). */
-    atomic_store(&c->rt->unwatched, true);
+    /* seq_cst: before the second look; pairs with the load of it in tri_idle_awake(), which a
+     * worker makes after it took its mark away. One of the two sees the other. */
+    atomic_store_explicit(&c->rt->unwatched, true, memory_order_seq_cst);
     if (all_sleep(c->rt))
         return true;
     *n_quiet = 0;

@@ -34,8 +34,9 @@ static void publish_once(struct tri_runtime *rt, struct tri_level_watch *lw)
 
 void tri_level_watch_publish(struct tri_runtime *rt)
 {
-    /* seq_cst: after the level was raised; pairs with the exchange in watch_of(). */
-    struct tri_level_watch *lw = atomic_load(&rt->shutdown->watch);
+    /* seq_cst: after the level was raised; pairs with the swap in watch_of(). */
+    struct tri_level_watch *lw =
+        atomic_load_explicit(&rt->shutdown->watch, memory_order_seq_cst);
     unsigned n = 1, all;
 
     /* acq_rel: the level that the requester raised is seen by the one who publishes. */
@@ -76,9 +77,10 @@ static struct tri_level_watch *watch_of(struct tri_runtime *rt)
         free(lw);
         return NULL;
     }
-    /* seq_cst: before the look at the level in publish(); who raises it looks for the watch
-     * afterwards. One of the two publishes. */
-    if (!atomic_compare_exchange_strong(&rt->shutdown->watch, &none, lw)) {
+    /* seq_cst: before the look at the level; pairs with tri_level_watch_publish(), whose caller
+     * has raised it and looks for the watch then. One of the two publishes. */
+    if (!atomic_compare_exchange_strong_explicit(&rt->shutdown->watch, &none, lw,
+                                                 memory_order_seq_cst, memory_order_seq_cst)) {
         watch_free(lw);
         return none;
     }

@@ -72,10 +72,12 @@ static void deliver(struct tri_signal *sub, unsigned long long signo, unsigned l
         /* relaxed: published by the count. */
         atomic_store_explicit(&sub->sender, sender, memory_order_relaxed);
         /* seq_cst: the count, before the look at sub->first; pairs with the waiter, who stores
-         * first and then loads the count. */
-    } while (!atomic_compare_exchange_weak(&sub->word, &word,
-                                           (word & ~0xffffffffull) | (uint32_t)(word + 1)));
-    w = atomic_load(&sub->first); /* seq_cst: after the count; pairs with the waiter's store */
+         * first in line_changed() and then loads the count in n_left(). */
+    } while (!atomic_compare_exchange_weak_explicit(
+        &sub->word, &word, (word & ~0xffffffffull) | (uint32_t)(word + 1), memory_order_seq_cst,
+        memory_order_seq_cst));
+    /* seq_cst: after the count; pairs with the waiter's store in line_changed(). */
+    w = atomic_load_explicit(&sub->first, memory_order_seq_cst);
     if (w)
         tri_wake_from_signal(w);
 }
@@ -91,7 +93,7 @@ static void on_signal(int signo, siginfo_t *si, void *context)
     if (si->si_code <= 0 || signo == SIGCHLD) /* sent by a process, or of one */
         sender = (unsigned long long)si->si_uid << 32 | (uint32_t)si->si_pid;
     /* seq_cst: before the look at what others take away; pairs with tri_signal_quiesce(). */
-    atomic_fetch_add(&n_inside, 1);
+    atomic_fetch_add_explicit(&n_inside, 1, memory_order_seq_cst);
     /* relaxed: a subscription that is just being made may miss this one. */
     if (atomic_load_explicit(&n_subscribed[signo], memory_order_relaxed) > 0) {
         for (uint32_t i = 0; (sub = tri_slab_at(&slab, i)); i++)
@@ -100,7 +102,7 @@ static void on_signal(int signo, siginfo_t *si, void *context)
          * seq_cst: after n_inside; pairs with the store in tri_signal_set_main(), before its
          * look.
          */
-    } else if ((c = atomic_load(&main_conductor))) {
+    } else if ((c = atomic_load_explicit(&main_conductor, memory_order_seq_cst))) {
         tri_conductor_on_signal(c, signo, (int)(uint32_t)sender);
     } else {
         /* A thread from before tr_main(). relaxed: replayed by tri_signal_set_main(). */
@@ -116,7 +118,7 @@ void tri_signal_quiesce(void)
      * seq_cst: after the caller took something away; pairs with the count in on_signal().
      * acquire: what the handlers did is done; pairs with their release.
      */
-    while (atomic_load(&n_inside) > 0)
+    while (atomic_load_explicit(&n_inside, memory_order_seq_cst) > 0)
         (void)sched_yield();
 }
 
@@ -190,7 +192,7 @@ void tri_signal_set_main(struct tri_conductor *c)
     unsigned long long missed;
 
     /* seq_cst: before the look in tri_signal_quiesce(); pairs with the load in on_signal(). */
-    atomic_store(&main_conductor, c);
+    atomic_store_explicit(&main_conductor, c, memory_order_seq_cst);
     tri_signal_quiesce();
     missed = atomic_exchange_explicit(&early, 0, memory_order_relaxed);
     for (int signo = 1; c && signo < TRI_SIGNALS; signo++)
@@ -204,8 +206,8 @@ struct tri_conductor *tri_signal_main_begin(void)
      * seq_cst, both: the count, then the look, as a handler does; pairs with
      * tri_signal_set_main(), which stores and then looks at the count.
      */
-    atomic_fetch_add(&n_inside, 1);
-    return atomic_load(&main_conductor);
+    atomic_fetch_add_explicit(&n_inside, 1, memory_order_seq_cst);
+    return atomic_load_explicit(&main_conductor, memory_order_seq_cst);
 }
 
 void tri_signal_main_end(void)
@@ -317,8 +319,8 @@ void tr_signal_close(tr_signal *s)
 /* Under sub->lock. */
 static uint32_t n_left(struct tri_signal *sub)
 {
-    /* seq_cst: after the store of first in line_changed(); see the top. */
-    return (uint32_t)atomic_load(&sub->word) - sub->taken;
+    /* seq_cst: after the store of first in line_changed(); pairs with the count in deliver(). */
+    return (uint32_t)atomic_load_explicit(&sub->word, memory_order_seq_cst) - sub->taken;
 }
 
 /* Under sub->lock: tells the handler whom to wake. */
@@ -326,7 +328,8 @@ static void line_changed(struct tri_signal *sub)
 {
     struct tri_waiter *w = tri_waitq_first(&sub->line);
 
-    atomic_store(&sub->first, w ? w->wakee : NULL); /* seq_cst: before n_left(); see the top */
+    /* seq_cst: before the look at the count in n_left(); pairs with deliver(). See the top. */
+    atomic_store_explicit(&sub->first, w ? w->wakee : NULL, memory_order_seq_cst);
 }
 
 static void fill(struct tri_signal *sub, uint32_t n, struct tr_signal_info *ret_info)

@@ -4,7 +4,7 @@
  *
  * A sender that finds the channel full takes the lock, joins the line, sets TX_WAITING and
  * looks at head again. From then on positions are claimed under the lock only, for the first in
- * line: nobody overtakes. Whoever makes room or leaves the line serves it (tri_line_serve).
+ * line: nobody overtakes. Whoever makes room or leaves the line serves it (tri_mpsc_serve).
  *
  * A served waiter's message is moved into the channel in its name; it learns so by w->done, the
  * last touch of its memory. One that waits for several arms is only told to try (done is a hint

@@ -140,8 +140,9 @@ static void woken(struct tri_relay *relay, bool in_signal)
     do {
         m->link = top;
         /* seq_cst: before the load of owner; see the top. Also releases the link. */
-    } while (!atomic_compare_exchange_weak(&set->woken, &top, m));
-    owner = atomic_load(&set->owner);
+    } while (!atomic_compare_exchange_weak_explicit(&set->woken, &top, m, memory_order_seq_cst,
+                                                    memory_order_seq_cst));
+    owner = atomic_load_explicit(&set->owner, memory_order_seq_cst);
     if (in_signal)
         tri_wake_from_signal(owner);
     else
@@ -333,8 +334,8 @@ static int park(struct tri_select_set *set, struct tri_task *self, tr_time deadl
 {
     tri_park_prepare(self);
     /* seq_cst, both: see the top. */
-    atomic_store(&set->owner, tri_task_wakee(self));
-    if (atomic_load(&set->woken)) {
+    atomic_store_explicit(&set->owner, tri_task_wakee(self), memory_order_seq_cst);
+    if (atomic_load_explicit(&set->woken, memory_order_seq_cst)) {
         tri_park_undo(self);
         return 0;
     }

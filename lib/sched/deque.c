@@ -81,15 +81,18 @@ struct tri_actor *tri_deque_take(struct tri_deque *d)
     array = atomic_load_explicit(&d->array, memory_order_relaxed); /* ours */
     /* seq_cst, both: the store of bottom must precede the load of top, as in steal the load of
      * top precedes that of bottom; else owner and thief could both take the last one. */
-    atomic_store(&d->bottom, b);
-    t = atomic_load(&d->top);
+    atomic_store_explicit(&d->bottom, b, memory_order_seq_cst);
+    t = atomic_load_explicit(&d->top, memory_order_seq_cst);
     if (t > b) { /* empty after all: a thief was quicker */
         atomic_store_explicit(&d->bottom, b + 1, memory_order_relaxed);
         return NULL;
     }
     a = atomic_load_explicit(&array->slot[(size_t)b & array->mask], memory_order_relaxed);
-    if (t == b) { /* the last one: decided against the thieves by top */
-        if (!atomic_compare_exchange_strong(&d->top, &t, t + 1))
+    if (t == b) {
+        /* seq_cst: the last one goes to whose step on top succeeds; pairs with those of the
+         * thieves, and is in one order with the looks above. */
+        if (!atomic_compare_exchange_strong_explicit(&d->top, &t, t + 1, memory_order_seq_cst,
+                                                     memory_order_seq_cst))
             a = NULL;
         atomic_store_explicit(&d->bottom, b + 1, memory_order_relaxed);
     }
@@ -99,8 +102,8 @@ struct tri_actor *tri_deque_take(struct tri_deque *d)
 struct tri_actor *tri_deque_steal(struct tri_deque *d)
 {
     /* seq_cst, both: see tri_deque_take(). The load of bottom also acquires the pushed slot. */
-    long long t = atomic_load(&d->top);
-    long long b = atomic_load(&d->bottom);
+    long long t = atomic_load_explicit(&d->top, memory_order_seq_cst);
+    long long b = atomic_load_explicit(&d->bottom, memory_order_seq_cst);
     struct tri_deque_array *array;
     struct tri_actor *a;
 
@@ -108,9 +111,11 @@ struct tri_actor *tri_deque_steal(struct tri_deque *d)
         return NULL;
     /* acquire: the slots of a grown array. */
     array = atomic_load_explicit(&d->array, memory_order_acquire);
-    /* relaxed: the slot may be stale if top has moved; then the exchange below fails. */
+    /* relaxed: the slot may be stale if top has moved; then the step below fails. seq_cst, that
+     * one: as the owner's for the last one; pairs with tri_deque_take(). */
     a = atomic_load_explicit(&array->slot[(size_t)t & array->mask], memory_order_relaxed);
-    if (!atomic_compare_exchange_strong(&d->top, &t, t + 1))
+    if (!atomic_compare_exchange_strong_explicit(&d->top, &t, t + 1, memory_order_seq_cst,
+                                                 memory_order_seq_cst))
         return NULL;
     return a;
 }
@@ -128,10 +133,12 @@ size_t tri_deque_steal_many(struct tri_deque *d, struct tri_actor **ret, size_t 
             return 0;
         n = (size_t)(b - t) < n ? (size_t)(b - t) : n;
         array = atomic_load_explicit(&d->array, memory_order_acquire);
-        /* relaxed: the slots may be stale if top has moved; then the exchange below fails. */
+        /* relaxed: the slots may be stale if top has moved; then the step below fails. seq_cst,
+         * that one: as in tri_deque_steal(). */
         for (size_t i = 0; i < n; i++)
             ret[i] = atomic_load_explicit(&array->slot[((size_t)t + i) & array->mask],
                                           memory_order_relaxed);
-    } while (!atomic_compare_exchange_weak(&d->top, &t, t + (long long)n));
+    } while (!atomic_compare_exchange_weak_explicit(
+        &d->top, &t, t + (long long)n, memory_order_seq_cst, memory_order_seq_cst));
     return n;
 }

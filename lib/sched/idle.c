@@ -142,7 +142,7 @@ void tri_idle_conduct(struct tri_runtime *rt)
 void tri_idle_watch(struct tri_runtime *rt)
 {
     /* A token, no data. seq_cst: before the look at the sleep marks; pairs with is_wanted(). */
-    if (!atomic_exchange(&rt->watching, true))
+    if (!atomic_exchange_explicit(&rt->watching, true, memory_order_seq_cst))
         tri_worker_summon(rt);
 }
 
@@ -194,7 +194,7 @@ void tri_idle_awake(struct tri_worker *w)
      * seq_cst: after the sleep mark has gone, or tid was set; the conductor sets unwatched and
      * then looks for both once more. One of the two sees the other.
      */
-    if (tri_unlikely(atomic_load(&w->rt->unwatched)) &&
+    if (tri_unlikely(atomic_load_explicit(&w->rt->unwatched, memory_order_seq_cst)) &&
         atomic_exchange_explicit(&w->rt->unwatched, false, memory_order_relaxed))
         tri_runtime_kick(w->rt);
 }
@@ -208,7 +208,7 @@ static bool is_wanted(struct tri_runtime *rt)
     /*
      * seq_cst: after the mark; pairs with the exchange before the look at it, tri_idle_watch().
      */
-    return atomic_load(&rt->watching);
+    return atomic_load_explicit(&rt->watching, memory_order_seq_cst);
 }
 
 /* Sleeps until @deadline; not if it @naps_no_more and should watch after all. */
@@ -280,8 +280,9 @@ void tri_idle(struct tri_worker *w)
             doze(w, after(w, NAP), false);
             continue;
         }
-        /* seq_cst: the store must precede the look at the others' queues. */
-        atomic_store(&rt->watching, false);
+        /* seq_cst: before the look at the others' queues. Its partner, the push, has no fence:
+         * what both miss is found later, see idle.h. */
+        atomic_store_explicit(&rt->watching, false, memory_order_seq_cst);
         if (others_have_backlog(w)) {
             naps = 1;
             atomic_store_explicit(&rt->watching, true, memory_order_relaxed);

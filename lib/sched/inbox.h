@@ -81,11 +81,10 @@ static inline struct tri_actor *tri_inbox_in_order(struct tri_actor *last)
 /* Takes everything, the first pushed first. Also ends sleep. Worker only. */
 static inline struct tri_actor *tri_inbox_take(struct tri_inbox *b)
 {
-    /* acquire: the links and the actors; pairs with tri_inbox_push(). */
-    /*
-     * seq_cst: also a store that must precede the look at rt->unwatched after a sleep (idle.c).
-     */
-    struct tri_actor *a = atomic_exchange(&b->top, TRI_INBOX_EMPTY);
+    /* acquire: the links and the actors; pairs with tri_inbox_push(). seq_cst: also a store that
+     * must precede the look at rt->unwatched after a sleep (idle.c); pairs with all_sleep(). */
+    struct tri_actor *a =
+        atomic_exchange_explicit(&b->top, TRI_INBOX_EMPTY, memory_order_seq_cst);
 
     return a == TRI_INBOX_ASLEEP ? NULL : tri_inbox_in_order(a);
 }
@@ -111,7 +110,8 @@ static inline bool tri_inbox_sleep(struct tri_inbox *b)
 
     /* seq_cst: also a store that must precede the worker's look at rt->watching; pairs with
      * tri_inbox_rouse(). */
-    return atomic_compare_exchange_strong(&b->top, &top, TRI_INBOX_ASLEEP);
+    return atomic_compare_exchange_strong_explicit(&b->top, &top, TRI_INBOX_ASLEEP,
+                                                   memory_order_seq_cst, memory_order_seq_cst);
 }
 
 /* True: it slept, and the caller is the one who wakes it. */
@@ -121,7 +121,8 @@ static inline bool tri_inbox_rouse(struct tri_inbox *b)
 
     /* Carries no data. seq_cst: after the store of rt->watching in tri_idle_watch(); pairs with
      * tri_inbox_sleep() and the look at rt->watching after it (idle.c). */
-    return atomic_compare_exchange_strong(&b->top, &top, TRI_INBOX_EMPTY);
+    return atomic_compare_exchange_strong_explicit(&b->top, &top, TRI_INBOX_EMPTY,
+                                                   memory_order_seq_cst, memory_order_seq_cst);
 }
 
 #endif /* TRI_SCHED_INBOX_H */

@@ -370,7 +370,7 @@ void tri_worker_loop(struct tri_worker *w)
 
     tri_tls_worker = w;
     /* seq_cst: before the look at unwatched; the conductor takes no notice of us before. */
-    atomic_store(&w->tid, gettid());
+    atomic_store_explicit(&w->tid, gettid(), memory_order_seq_cst);
     tri_idle_awake(w);
     tri_context_adopt(&w->ctx);
     /* acquire: what was done before the stop is seen by whoever cleans up. */
